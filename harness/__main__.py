@@ -1,0 +1,168 @@
+"""The command line: `python -m harness VERB …`, installed as `dcase-bench VERB …`. One short function a verb."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, cast
+
+from harness import evaluation, scaffold
+from harness.console import Reporter
+from harness.evaluation import Places
+from harness.outcomes import Mistake
+from harness.plan import Choice
+from harness.validated import parse_settings
+
+INTERRUPTED = 130
+EPILOG = "The same command, run again, does only what is missing."
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one verb and exits: 0 all is well, 1 a cell, a check or an input failed, 2 wrong usage, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    reporter = Reporter()
+    verb: Callable[[argparse.Namespace, Reporter], bool] = options.verb
+    try:
+        sys.exit(0 if verb(options, reporter) else 1)
+    except Mistake as mistake:
+        reporter.say(f"error: {mistake}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        reporter.say("interrupted: finished stages are kept; run the same command again to go on")
+        sys.exit(INTERRUPTED)
+
+
+def evaluate(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """Check, train, predict, score, publish."""
+    from leaderboard import site  # noqa: PLC0415 - only the verbs that write pages need it
+
+    places = _places(options)
+    fine = evaluation.evaluate(
+        options.entry, options.track, _choice(options), places, reporter, dry_run=options.dry_run
+    )
+    if not options.dry_run:
+        report = site.build([places.results], options.out)
+        reporter.say(f"page: {report.index}")
+    return fine
+
+
+def check(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """Contract and limits, nothing trained."""
+    return evaluation.check(options.entry, options.track, _choice(options), _places(options), reporter)
+
+
+def new(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """A working folder to start from."""
+    folder = scaffold.new(options.name, options.into)
+    reporter.say(f"made {folder}; next: nox -s check -- {folder}")
+    return True
+
+
+def leaderboard(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """Pages from results."""
+    from leaderboard import site  # noqa: PLC0415
+
+    report = site.build([options.results, *options.also], options.out)
+    for damaged in report.damaged:
+        reporter.say(f"error: {damaged.path} {damaged.why}. Remove it or write it again.")
+    reporter.say(f"page: {report.index}")
+    return not report.damaged
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dcase-bench", description="A referee for acoustic scene classification."
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _evaluate_options(_verb(verbs, "evaluate", evaluate))
+    _entry_options(_verb(verbs, "check", check))
+    making = _verb(verbs, "new", new)
+    making.add_argument("name", help="name of the new entry: letters, digits, - and _")
+    making.add_argument("--into", type=Path, default=Path("submissions"), metavar="DIR")
+    pages = _verb(verbs, "leaderboard", leaderboard)
+    pages.add_argument("--results", type=Path, default=Path("reports/results"), metavar="DIR")
+    pages.add_argument(
+        "--also", type=Path, action="append", default=[], metavar="DIR", help="more results, of your own"
+    )
+    pages.add_argument("--out", type=Path, default=Path("reports/site"), metavar="DIR")
+    return parser
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    function: Callable[[argparse.Namespace, Reporter], bool],
+) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=function.__doc__, description=function.__doc__, epilog=EPILOG)
+    parser.set_defaults(verb=function)
+    return parser
+
+
+def _entry_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("entry", type=Path, help="folder with submission.toml and submission.py")
+    parser.add_argument(
+        "--track", default="demo", help="name of a track, or path of its TOML file (default: demo)"
+    )
+    parser.add_argument(
+        "--system", nargs="+", default=[], metavar="NAME", help="systems (default: all but teachers)"
+    )
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="override a field"
+    )
+    parser.add_argument("--preset", help="a preset of the entry (default: the track's)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda when there is one")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(".cache"), metavar="DIR", help="packed data, finished stages"
+    )
+    parser.set_defaults(
+        split=[], seed=[], quick=False, data=None, splits=None, results=Path("reports/results")
+    )
+
+
+def _evaluate_options(parser: argparse.ArgumentParser) -> None:
+    _entry_options(parser)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--splits", type=Path, metavar="DIR", help="folder of the split lists")
+    parser.add_argument("--split", nargs="+", metavar="SPLIT", help="training splits (default: the track's)")
+    parser.add_argument("--seed", nargs="+", type=int, metavar="N", help="seeds (default: the track's)")
+    parser.add_argument("--quick", action="store_true", help="the smallest split and one seed; not official")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan, train nothing")
+    parser.add_argument(
+        "--results", type=Path, metavar="DIR", help="where results are kept (reports/results)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("reports/site"), metavar="DIR", help="where pages are written"
+    )
+
+
+def _choice(options: argparse.Namespace) -> Choice:
+    return Choice(
+        systems=tuple(options.system),
+        splits=tuple(options.split),
+        seeds=tuple(dict.fromkeys(options.seed)),
+        settings=parse_settings(options.set),
+        preset=options.preset,
+        quick=options.quick,
+        device=options.device or default_device(),
+    )
+
+
+def default_device() -> Literal["cpu", "cuda"]:
+    """`cuda` where the driver shows a device; torch is not imported to find out."""
+    return cast("Literal['cpu', 'cuda']", "cuda" if Path("/proc/driver/nvidia/gpus").is_dir() else "cpu")
+
+
+def _places(options: argparse.Namespace) -> Places:
+    return Places(
+        data=options.data,
+        lists=options.splits,
+        results=options.results.resolve(),
+        cache=options.cache.resolve(),
+        typed_in=Path.cwd(),
+    )
+
+
+if __name__ == "__main__":
+    main()

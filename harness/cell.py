@@ -1,0 +1,234 @@
+"""The line a cell walks: train, check again and predict, score, result. Stages talk through files only.
+
+A finished stage has an answer file that says `ok`; it is never run again for the same key. So a killed run, run again, does
+only what is missing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import ValidationError
+
+from harness import plan, process, provenance, results, scoring
+from harness.data.dataset import Dataset
+from harness.data.store import Layout
+from harness.data.test_clips import TestClips
+from harness.files import replacing
+from harness.job import LOGITS, TRAINED, Answer, Job, TrainingFiles
+from harness.outcomes import Mistake, Outcome
+from harness.nursery import Nursery
+from harness.plan import Cell, Choice
+from harness.process import Allowance, OnProgress
+from harness.results import Digests, Reason, Result, StageRecord
+from harness.tracks import Track
+
+STAGE_FILES: Mapping[str, str] = {"train": TRAINED, "predict": LOGITS}
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all cells of one command share."""
+
+    track: Track
+    dataset: Dataset
+    choice: Choice
+    results: Path
+    cache: Path
+    typed_in: Path
+    command: str
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A cell whose data are packed, so that its key is known."""
+
+    cell: Cell
+    layout: Layout
+    digests: Digests
+    key: str
+
+    def folder(self, ground: Ground) -> Path:
+        return plan.cell_folder(ground.cache, self.key)
+
+
+def walk(
+    ready: Ready, ground: Ground, test: TestClips, nursery: Nursery, on_progress: Mapping[str, OnProgress]
+) -> Result:
+    """The cell's result, also written to disk; what earlier runs finished is taken from their files."""
+    with _alone(ready.folder(ground)):
+        answers: dict[str, Answer] = {"check": ready.cell.system.check}
+        stages: tuple[Literal["train", "predict"], ...] = ("train", "predict")
+        for stage in stages:
+            job = _job(stage, ready, ground, test)
+            allowed = allowance(stage, ground.track)
+            answers[stage] = finished(job) or process.run(job, allowed, nursery, on_progress.get(stage))
+            if answers[stage].outcome is not Outcome.OK:
+                break
+        return _recorded(ready, ground, test, answers)
+
+
+def failed_check(cell: Cell, ground: Ground) -> Result:
+    """The result of a cell whose system did not pass its check; also written to disk."""
+    check = cell.system.check
+    found = Digests(entry=cell.system.entry.digest, files=check.files or {})
+    result = _result(cell, ground, found, "", {"check": check})
+    results.write(result, ground.results)
+    return result
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Holds the cell for this process; the lock ends with the process, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            problem = "Another command is walking this very cell."
+            raise Mistake("cell.busy", problem, "Wait for it to end and run again.") from None
+        yield
+
+
+def finished(job: Job) -> Answer | None:
+    """The answer of an earlier run of this very stage, if it ended well and its file is there."""
+    if not (job.folder / STAGE_FILES.get(job.stage, job.answer_file.name)).is_file():
+        return None
+    try:
+        answer = Answer.model_validate_json(job.answer_file.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return answer if answer.outcome is Outcome.OK else None
+
+
+def allowance(stage: Literal["check", "train", "predict"], track: Track) -> Allowance:
+    """What the track allows a stage."""
+    limits = track.limits
+    seconds = {
+        "check": limits.check_seconds,
+        "train": limits.train_seconds,
+        "predict": limits.predict_seconds,
+    }
+    return Allowance(seconds[stage], limits.memory_gib, limits.log_mib)
+
+
+def _job(stage: Literal["train", "predict"], ready: Ready, ground: Ground, test: TestClips) -> Job:
+    cell, folder = ready.cell, ready.folder(ground)
+    return Job(
+        stage=stage,
+        folder=folder,
+        entry=cell.system.entry.folder,
+        settings=dict(cell.system.settings),
+        typed_in=ground.typed_in,
+        task=plan.task_words(ground.track),
+        edition=ground.track.edition,
+        device=ground.choice.device,
+        seed=cell.seed,
+        batch_size=ground.track.batch_size,
+        training=_training_files(ready, ground) if stage == "train" else None,
+        test=test.folder if stage == "predict" else None,
+    )
+
+
+def _training_files(ready: Ready, ground: Ground) -> TrainingFiles | None:
+    """The training list as a file beside the cell's others; None where the track names none."""
+    rows, dataset, layout = ready.cell.rows, ground.dataset, ready.layout
+    if rows is None:
+        return None
+    path = ready.folder(ground) / "training.npz"
+    if not path.is_file():
+        with replacing(path) as stream:
+            np.savez_compressed(
+                stream,
+                names=np.array([dataset.names[row] for row in rows]),
+                labels=dataset.labels[rows],
+                devices=dataset.devices[rows],
+                segments=dataset.segments[rows],
+                locations=dataset.locations[rows],
+                rows=rows,
+            )
+    return TrainingFiles(
+        store=layout.folder,
+        sample_rate=layout.sample_rate,
+        samples=layout.samples,
+        clips=layout.clips,
+        list_file=path,
+    )
+
+
+def _recorded(ready: Ready, ground: Ground, test: TestClips, answers: Mapping[str, Answer]) -> Result:
+    """Scores the predictions, if it came to that, and writes the result."""
+    result = _result(ready.cell, ground, ready.digests, ready.key, answers)
+    if result.outcome is not Outcome.OK:
+        results.write(result, ground.results)
+        return result
+    logits = test.in_list_order(np.load(ready.folder(ground) / LOGITS))
+    dataset, track = ground.dataset, ground.track
+    devices = dataset.devices[dataset.test].tolist()
+    scores = scoring.score(logits, dataset.labels[dataset.test], devices, track.labels, track.device_groups)
+    result = result.model_copy(update={"scores": scores})
+    results.write(result, ground.results, logits)
+    return result
+
+
+def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mapping[str, Answer]) -> Result:
+    submission, system = cell.system.entry.submission, cell.system.entry.system(cell.system.name)
+    outcome, reason = _end(answers)
+    complexities = [answer.complexity for answer in answers.values() if answer.complexity]
+    weights = next((answer.weights for answer in answers.values() if answer.weights), None)
+    accelerator = next((answer.accelerator for answer in answers.values() if answer.accelerator), None)
+    origin = provenance.describe(ground.typed_in)
+    return Result(
+        key=key,
+        identity=cell.identity,
+        outcome=outcome,
+        reason=reason,
+        title=f"{submission.title}: {system.title or cell.system.name}",
+        authors=tuple(author.name for author in submission.authors),
+        external_data=_external(submission.external_data),
+        role=system.role,
+        track_version=ground.track.version,
+        edition=ground.track.edition,
+        official=not ground.choice.unofficial(ground.track),
+        unofficial_because=ground.choice.unofficial(ground.track),
+        preset=plan.preset(ground.track, ground.choice),
+        config=cell.system.check.config or {},
+        device=ground.choice.device,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=f"{ground.command} --split {cell.split} --seed {cell.seed}",
+        digests=found.model_copy(update={"weights": weights}),
+        provenance=origin.model_copy(update={"hardware": {**origin.hardware, "accelerator": accelerator}}),
+        stages={stage: _stage_record(answer) for stage, answer in answers.items()},
+        complexity=complexities[-1] if complexities else None,
+    )
+
+
+def _end(answers: Mapping[str, Answer]) -> tuple[Outcome, Reason | None]:
+    """How the cell ended: as its last stage did, unless two stages saw different weights."""
+    last = list(answers.values())[-1]
+    digests = {answer.weights for answer in answers.values() if answer.weights}
+    if last.outcome is Outcome.OK and len(digests) > 1:
+        problem = "The weights that were predicted with are not those that were trained."
+        return Outcome.REFUSED, Reason(
+            rule="weights.digest", problem=problem, remedy="Remove the cell's folder."
+        )
+    return last.outcome, last.reason
+
+
+def _external(declared: Any) -> str:  # noqa: ANN401 - "none" or a tuple of records
+    return declared if isinstance(declared, str) else ", ".join(item.name for item in declared)
+
+
+def _stage_record(answer: Answer) -> StageRecord:
+    return StageRecord(
+        seconds=round(answer.seconds, 3),
+        work_seconds=round(answer.work_seconds, 3),
+        peak_memory_bytes=answer.peak_memory_bytes,
+    )

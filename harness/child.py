@@ -1,0 +1,352 @@
+"""Runs one stage of a cell in a process of its own (see `harness.nursery`). The only file that imports an entry's code."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import pickle
+import random
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn, cast
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from harness import complexity, contract, editions
+from harness.contract import Classifier, Clips, Teacher
+from harness.data.store import Layout
+from harness.data.training_data import ClipList, StoredData, dequantised
+from harness.files import digest_of_path, disk_mistake, find_path, replacing, write_bytes
+from harness.job import CHECKPOINT, LOGITS, TRAINED, Answer, Job
+from harness.lifeline import die_with_parent
+from harness.outcomes import Mistake, Outcome
+from harness.results import Reason
+from harness.validated import misfit
+
+ENTRY_MODULE = "dcase_bench_entry"
+
+
+def run(job_file: Path) -> NoReturn:
+    """Reads the job, runs its stage, writes the answer, and ends without waiting for what the entry left running."""
+    die_with_parent()
+    job = Job.model_validate_json(job_file.read_bytes())
+    _redirect(job)
+    write_bytes(job.answer_file, _answer(job).model_dump_json(indent=1).encode())
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _redirect(job: Job) -> None:
+    """Nothing to read, everything printed to the stage's log, and the cell's folder to be in."""
+    os.chdir(job.folder)
+    with Path(os.devnull).open("rb") as nothing, job.log_file.open("wb") as log:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+
+
+def _answer(job: Job) -> Answer:
+    """The stage's answer; the one place that catches everything, since an entry may raise anything."""
+    try:
+        _settle(job)
+        return STAGES[job.stage](job)
+    except Mistake as mistake:
+        return _ended(mistake.outcome, mistake.rule, mistake.problem, mistake.remedy)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        return _out_of_memory(error)
+    except OSError as error:
+        traceback.print_exc()
+        if error.errno is None:
+            return _crashed(job, error)
+        mistake = disk_mistake(error, f"A file of the stage {job.stage}")
+        return _ended(Outcome.CRASHED, mistake.rule, mistake.problem, mistake.remedy)
+    except BaseException as error:  # noqa: BLE001 - also SystemExit: an entry that calls exit has crashed
+        if "can't allocate memory" in str(error):
+            return _out_of_memory(error)
+        traceback.print_exc()
+        return _crashed(job, error)
+
+
+def _ended(outcome: Outcome, rule: str, problem: str, remedy: str) -> Answer:
+    return Answer(outcome=outcome, reason=Reason(rule=rule, problem=problem, remedy=remedy))
+
+
+def _out_of_memory(error: BaseException) -> Answer:
+    traceback.print_exc()
+    problem = f"There was not enough memory: {_first_line(error)}"
+    return _ended(Outcome.OUT_OF_MEMORY, "stage.memory", problem, "Use smaller batches or a smaller network.")
+
+
+def _crashed(job: Job, error: BaseException) -> Answer:
+    if isinstance(error, SystemExit):
+        problem = f"The entry called exit({error.code}) in {job.stage}."
+    else:
+        problem = f"The entry raised {type(error).__name__} in {job.stage}{_place(job, error)}: {_first_line(error)}"
+    return _ended(Outcome.CRASHED, "stage.crashed", problem, f"The whole text is in {job.log_file.name}.")
+
+
+def _place(job: Job, error: BaseException) -> str:
+    """The last line of the entry's own files in the traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(job.entry)]
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "no message."
+
+
+def _settle(job: Job) -> None:
+    """One seed for every generator, and arithmetic that gives the same bits every time on a CPU."""
+    random.seed(job.seed)
+    np.random.seed(job.seed)  # noqa: NPY002 - for entries that draw from the global generator
+    torch.manual_seed(job.seed)
+    torch.use_deterministic_algorithms(mode=job.device == "cpu", warn_only=True)
+    if job.device == "cuda" and not torch.cuda.is_available():
+        raise Mistake("device.cuda", "There is no CUDA device on this machine.", "Run with --device cpu.")
+
+
+def _check(job: Job) -> Answer:
+    entry = _import_entry(job.entry)
+    config, shown, files = _config(entry, job)
+    classifier = _built(entry, config, job)
+    found = complexity.measure(entry, classifier, _task(job))
+    complexity.require_within(found, editions.load(job.edition) if job.edition else None)
+    return Answer(
+        outcome=Outcome.OK, config=shown, files=files, sample_rate=classifier.sample_rate, complexity=found
+    )
+
+
+def _train(job: Job) -> Answer:
+    entry = _import_entry(job.entry)
+    config, _, _ = _config(entry, job)
+    classifier = _built(entry, config, job)
+    run = _Run(torch.device(job.device), job.seed, job.folder, job.progress_file)
+    data = _training_data(job)
+    start = time.perf_counter()
+    trained = entry.train(classifier, data, run)
+    seconds = time.perf_counter() - start
+    _require_classifier(trained, "train")
+    trained.cpu().eval()
+    _save(trained, job.folder / TRAINED)
+    (job.folder / CHECKPOINT).unlink(missing_ok=True)
+    weights = complexity.weights_digest(trained)
+    return Answer(outcome=Outcome.OK, weights=weights, work_seconds=seconds, accelerator=_accelerator(job))
+
+
+def _predict(job: Job) -> Answer:
+    """Checks the limits of what was trained, then predicts every test clip."""
+    entry = _import_entry(job.entry)
+    classifier = torch.load(job.folder / TRAINED, map_location="cpu", weights_only=False)
+    weights = complexity.weights_digest(classifier)
+    found = complexity.measure(entry, classifier, _task(job))
+    complexity.require_within(found, editions.load(job.edition) if job.edition else None)
+    classifier.to(job.device).eval()
+    start = time.perf_counter()
+    logits = _predictions(entry, classifier, job)
+    seconds = time.perf_counter() - start
+    with replacing(job.folder / LOGITS) as stream:
+        np.save(stream, logits)
+    return Answer(outcome=Outcome.OK, complexity=found, weights=weights, work_seconds=seconds)
+
+
+STAGES: Mapping[str, Callable[[Job], Answer]] = {"check": _check, "train": _train, "predict": _predict}
+
+
+def _import_entry(folder: Path) -> contract.Entry:
+    """`submission.py` as a module; its own files can be imported from it with a leading dot."""
+    spec = importlib.util.spec_from_file_location(
+        ENTRY_MODULE, folder / "submission.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None  # noqa: S101 - a path that ends in .py always has a spec
+    assert spec.loader is not None  # noqa: S101
+    sys.dont_write_bytecode = True
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[ENTRY_MODULE] = module
+    spec.loader.exec_module(module)
+    _require_contract(module)
+    return cast("contract.Entry", module)
+
+
+def _require_contract(module: ModuleType) -> None:
+    config = module.__dict__.get("Config")
+    if not (isinstance(config, type) and issubclass(config, contract.Config)):
+        raise Mistake(
+            "contract.config", "Config is no subclass of contract.Config.", "See harness/contract.py."
+        )
+    for name, count in (("build", 2), ("train", 3), ("predict", 2)):
+        function = module.__dict__.get(name)
+        if not callable(function):
+            raise Mistake("contract.function", f"{name} is no function.", "See harness/contract.py.")
+        try:
+            inspect.signature(function).bind(*range(count))
+        except TypeError as error:
+            problem = f"{name} cannot be called with {count} arguments: {error}."
+            raise Mistake("contract.signature", problem, "See harness/contract.py.") from None
+
+
+def _config(entry: contract.Entry, job: Job) -> tuple[contract.Config, dict[str, Any], dict[str, str]]:
+    """(configuration with paths that can be opened, the same as it was typed, digests of the files it names)."""
+    try:
+        config = entry.Config.model_validate(job.settings)
+    except ValidationError as error:
+        raise misfit(error, entry.Config, where="The configuration", rule="config") from None
+    shown = config.model_dump(mode="json")
+    paths = {name: value for name, value in config if isinstance(value, Path)}
+    found = {name: _found(name, path, job) for name, path in paths.items()}
+    digests = {name: digest_of_path(path) for name, path in found.items()}
+    return config.model_copy(update=found), shown, digests
+
+
+def _found(name: str, path: Path, job: Job) -> Path:
+    found = find_path(path, (job.typed_in, job.entry))
+    if found is None:
+        problem = f"{name}: {path} does not exist."
+        raise Mistake("config.path", problem, "Give a path from here, or beside submission.py.")
+    return found
+
+
+def _task(job: Job) -> contract.Task:
+    return contract.Task(**job.task.model_dump())
+
+
+def _built(entry: contract.Entry, config: contract.Config, job: Job) -> Classifier:
+    classifier = entry.build(config, _task(job))
+    _require_classifier(classifier, "build")
+    return classifier
+
+
+def _require_classifier(value: object, function: str) -> None:
+    if not isinstance(value, Classifier):
+        problem = f"{function} returned {type(value).__name__} instead of a contract.Classifier."
+        raise Mistake(
+            "contract.classifier", problem, "Wrap the module: Classifier(frontend, network, sample_rate)."
+        )
+    if not isinstance(value.sample_rate, int) or value.sample_rate <= 0:
+        problem = f"The classifier's sample_rate is {value.sample_rate!r}."
+        raise Mistake(
+            "contract.sample_rate", problem, "Give a whole number of samples a second, such as 32000."
+        )
+
+
+def _save(classifier: Classifier, path: Path) -> None:
+    try:
+        with replacing(path) as stream:
+            torch.save(classifier, stream)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        problem = f"What train returned cannot be saved: {_first_line(error)}."
+        raise Mistake(
+            "contract.save", problem, "Define its classes at the top level of a file of the entry."
+        ) from None
+
+
+def _training_data(job: Job) -> StoredData:
+    files = job.training
+    device = torch.device(job.device)
+    if files is None:
+        return StoredData(ClipList.empty(), np.zeros((0, 0), np.int16), np.zeros(0, np.float32), 0, device)
+    layout = Layout(files.store, files.sample_rate, files.samples, files.clips)
+    clips = ClipList.load(files.list_file)
+    return StoredData(clips, layout.waveforms(), layout.scales(), files.sample_rate, device)
+
+
+@dataclass
+class _Run:
+    """`contract.Run`: where a training runs, from which seed, and what it keeps."""
+
+    device: torch.device
+    seed: int
+    work: Path
+    progress_file: Path
+    teachers: Mapping[str, Teacher] = field(default_factory=dict)
+    snapshots: int = 0
+
+    def __post_init__(self) -> None:
+        self.generator = torch.Generator().manual_seed(self.seed)
+
+    def progress(self, done: int, total: int, **metrics: float) -> None:
+        _report(self.progress_file, done, total, metrics)
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        kept = {"state": dict(state), "generator": self.generator.get_state(), "torch": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            kept["cuda"] = torch.cuda.get_rng_state()
+        with replacing(self.work / CHECKPOINT) as stream:
+            torch.save(kept, stream)
+
+    def load(self) -> dict[str, Any] | None:
+        path = self.work / CHECKPOINT
+        if not path.is_file():
+            return None
+        kept = torch.load(path, map_location="cpu", weights_only=False)
+        self.generator.set_state(kept["generator"])
+        torch.set_rng_state(kept["torch"])
+        if "cuda" in kept:
+            torch.cuda.set_rng_state(kept["cuda"])
+        return cast("dict[str, Any]", kept["state"])
+
+    def snapshot(self, classifier: Classifier) -> None:
+        self.snapshots += 1
+        with replacing(self.work / f"snapshot-{self.snapshots}.pt") as stream:
+            torch.save(classifier, stream)
+
+
+def _report(path: Path, done: int, total: int, metrics: Mapping[str, float]) -> None:
+    shown = " ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    write_bytes(path, f"{int(done)} {int(total)} {shown}".encode())
+
+
+def _accelerator(job: Job) -> str | None:
+    return torch.cuda.get_device_name() if job.device == "cuda" else None
+
+
+@torch.inference_mode()
+def _predictions(
+    entry: contract.Entry, classifier: Classifier, job: Job
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Logits (clips, classes) float32 of every test clip, batch by batch."""
+    assert job.test is not None  # noqa: S101 - the referee gives every predict stage its clips
+    waveforms = np.load(job.test / "waveforms.npy", mmap_mode="r")
+    scales = np.load(job.test / "scales.npy")
+    devices = (job.test / "devices.txt").read_text().split() if job.task.device_revealed else None
+    parts = []
+    for start in range(0, len(waveforms), job.batch_size):
+        chosen = slice(start, start + job.batch_size)
+        steps = torch.from_numpy(waveforms[chosen].copy()).to(job.device)
+        batch = dequantised(steps, torch.from_numpy(scales[chosen]).to(job.device))
+        revealed = tuple(devices[chosen]) if devices else None
+        logits = entry.predict(classifier, Clips(batch, classifier.sample_rate, revealed))
+        parts.append(_valid(logits, len(batch), len(job.task.labels)))
+        _report(job.progress_file, start + len(batch), len(waveforms), {})
+    return np.concatenate(parts)
+
+
+def _valid(logits: object, clips: int, classes: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The logits of a batch as float32, or a `Mistake` that says what is wrong with them."""
+    problem = ""
+    if not isinstance(logits, Tensor):
+        problem = f"predict returned {type(logits).__name__} instead of a tensor."
+    elif tuple(logits.shape) != (clips, classes):
+        problem = f"predict returned shape {tuple(logits.shape)} for {clips} clips and {classes} classes."
+    elif not logits.is_floating_point():
+        problem = (
+            f"predict returned {str(logits.dtype).removeprefix('torch.')} instead of floating-point logits."
+        )
+    elif not torch.isfinite(logits).all():
+        problem = "predict returned values that are not finite."
+    if problem:
+        raise Mistake(
+            "contract.logits", problem, "Return finite float logits (batch, classes), one row a clip."
+        )
+    return cast("Tensor", logits).float().cpu().numpy()

@@ -1,0 +1,172 @@
+"""The contract between an entry and the referee: the only file an author must read.
+
+An entry is a folder with `submission.toml` (who, what, which systems) and `submission.py`, which defines
+
+    class Config(contract.Config)                      every knob, typed; the defaults are the paper's
+    def build(config, task) -> Classifier              the untrained network, called first to check the limits
+    def train(classifier, data, run) -> Classifier     may return another object: pruned, quantised, averaged
+    def predict(classifier, clips) -> logits           (batch, classes); what is scored, timed and counted
+
+The referee calls `build` in one process, `build` and `train` in a second, and `predict` in a third that sees test
+waveforms and nothing else. What is counted is the traced `predict` on one clip, less what runs inside a `frontend`
+without learnable weights. `Mistake(rule, problem, remedy)` ends a stage with a sentence in place of a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from harness.outcomes import Mistake
+
+__all__ = ["Batch", "Classifier", "Clips", "Config", "Mistake", "Run", "Task", "Teacher", "TrainingData"]
+
+
+class Config(BaseModel):
+    """Base of an entry's `Config`: frozen, typed, and without unknown fields.
+
+    A field annotated `Path` names a file or folder. It is looked for from where the command was typed, then beside
+    `submission.py`; what the file holds becomes part of the result's identity.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be told apart: the track's labels in their official order, the length of a clip, the known devices.
+
+    `device_revealed` is True on tracks that tell a system which device recorded a test clip (2025).
+    """
+
+    labels: tuple[str, ...]
+    clip_seconds: float
+    devices: tuple[str, ...]
+    device_revealed: bool = False
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.labels)
+
+
+class Classifier(nn.Module):
+    """A frontend (waveform to features, no learnable weights, not counted) and a network (counted).
+
+    `sample_rate` is the rate in Hz at which the frontend wants its waveforms: the referee resamples once, for everybody
+    alike. `frontend` takes float waveforms (batch, samples) in -1…1; `network` takes what the frontend gives and returns
+    logits (batch, classes).
+    """
+
+    def __init__(self, frontend: nn.Module, network: nn.Module, sample_rate: int) -> None:
+        super().__init__()
+        self.frontend = frontend
+        self.network = network
+        self.sample_rate = sample_rate
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Logits (batch, classes) of waveforms (batch, samples)."""
+        logits: Tensor = self.network(self.frontend(waveforms))
+        return logits
+
+
+@dataclass(frozen=True)
+class Clips:
+    """A batch of clips without labels: float32 waveforms (batch, samples) in -1…1 at `sample_rate` Hz.
+
+    `devices` holds the id of each clip's device on tracks that reveal it, and is None on all others.
+    """
+
+    waveforms: Tensor
+    sample_rate: int
+    devices: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch of training clips.
+
+    `waveforms` (batch, samples) float32, `labels` (batch,) int64 in the order of `Task.labels`; `rows` (batch,) int64, the
+    clips' rows in their `TrainingData`, for looking up what belongs to a clip: `data.names[row]`, `data.devices[row]`.
+    """
+
+    waveforms: Tensor
+    labels: Tensor
+    rows: Tensor
+
+
+class TrainingData(Protocol):
+    """The clips of one training split. It never holds a test clip.
+
+    `names`, `labels`, `devices`, `segments` (the 10 s recording a clip was cut from) and `locations` have one item a clip.
+    """
+
+    sample_rate: int
+    names: tuple[str, ...]
+    labels: Tensor
+    devices: tuple[str, ...]
+    segments: tuple[str, ...]
+    locations: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def batches(
+        self, batch_size: int, generator: torch.Generator | None = None, *, drop_last: bool = False
+    ) -> Iterator[Batch]:
+        """One epoch of batches on the run's device: shuffled by `generator`, in list order without one.
+
+        Raises `Mistake` where the track names no training list.
+        """
+
+    def hold_out(self, fraction: float, seed: int = 0) -> tuple[TrainingData, TrainingData]:
+        """(rest, held out): about `fraction` of the locations of each class, no location on both sides."""
+
+
+class Teacher(Protocol):
+    """A trained system that another one learns from."""
+
+    def predict(self, clips: Clips) -> Tensor:
+        """Logits (batch, classes)."""
+
+
+class Run(Protocol):
+    """What the referee gives `train`: where, from which seed, and what to tell it.
+
+    `generator` is a CPU generator seeded by `seed`; draw everything random from it (torch's global generators are seeded
+    by the same number). `work` is a folder that only this cell writes to and that survives an interruption.
+    """
+
+    device: torch.device
+    seed: int
+    generator: torch.Generator
+    work: Path
+    teachers: Mapping[str, Teacher]
+
+    def progress(self, done: int, total: int, **metrics: float) -> None:
+        """Shows `done` of `total` (epochs, mostly) and the latest metrics."""
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Keeps a checkpoint, whole or not at all; the generators' states are kept with it."""
+
+    def load(self) -> dict[str, Any] | None:
+        """The last checkpoint of this same cell, with the generators set as they were, or None."""
+
+    def snapshot(self, classifier: Classifier) -> None:
+        """Keeps a copy of the classifier as it is now, for tables over "the last four epochs"."""
+
+
+class Entry(Protocol):
+    """The names that `submission.py` must define."""
+
+    Config: type[Config]
+
+    def build(self, config: Any, task: Task) -> Classifier: ...  # noqa: ANN401 - the entry's own Config
+
+    def train(self, classifier: Classifier, data: TrainingData, run: Run) -> Classifier: ...
+
+    def predict(self, classifier: Classifier, clips: Clips) -> Tensor: ...

@@ -1,0 +1,176 @@
+"""The clips of a training split as an entry sees them, read from the packed store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from queue import Queue
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.contract import Batch
+from harness.outcomes import Mistake
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RESIDENT_SHARE = 0.5
+"""Share of the accelerator's free memory that a training set may take."""
+
+PREFETCHED_BATCHES = 4
+
+
+@dataclass(frozen=True)
+class ClipList:
+    """What is known of the clips of one list, in the order of the list; `rows` are their rows in the store."""
+
+    names: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    devices: NDArray[np.str_]
+    segments: NDArray[np.str_]
+    locations: NDArray[np.str_]
+    rows: NDArray[np.int64]
+
+    @classmethod
+    def load(cls, path: Path) -> ClipList:
+        """Reads what the parent process wrote with `numpy.savez`."""
+        with np.load(path) as arrays:
+            return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
+
+    @classmethod
+    def empty(cls) -> ClipList:
+        """No clip: what a track without a training list has."""
+        return cls(**{name: np.array([], dtype=np.int64) for name in cls.__dataclass_fields__})
+
+    def take(self, chosen: NDArray[np.bool_]) -> ClipList:
+        """The clips where `chosen` is True."""
+        return ClipList(**{name: getattr(self, name)[chosen] for name in self.__dataclass_fields__})
+
+
+class StoredData:
+    """`TrainingData` over a memory-mapped store: see `harness.contract.TrainingData`.
+
+    `waveforms` (clips of the store, samples) int16 and `scales` (clips of the store,) float32.
+    """
+
+    def __init__(
+        self,
+        clips: ClipList,
+        waveforms: NDArray[np.int16],
+        scales: NDArray[np.float32],
+        sample_rate: int,
+        device: torch.device,
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.names = tuple(clips.names.tolist())
+        self.labels = torch.from_numpy(clips.labels)
+        self.devices = tuple(clips.devices.tolist())
+        self.segments = tuple(clips.segments.tolist())
+        self.locations = tuple(clips.locations.tolist())
+        self._clips = clips
+        self._waveforms = waveforms
+        self._scales = scales
+        self._device = device
+        self._resident: tuple[Tensor, Tensor] | None = None
+
+    def __len__(self) -> int:
+        return len(self._clips.rows)
+
+    def batches(
+        self, batch_size: int, generator: torch.Generator | None = None, *, drop_last: bool = False
+    ) -> Iterator[Batch]:
+        """One epoch; the order depends on the generator only, not on where the clips are kept."""
+        if not len(self):
+            problem = "This track names no training list, and the system wants to train."
+            raise Mistake("data.no_training", problem, "Give the system a checkpoint, or the track a split.")
+        count = len(self)
+        order = torch.randperm(count, generator=generator) if generator else torch.arange(count)
+        stops = [*range(0, count, batch_size), count]
+        parts = [order[start:stop] for start, stop in pairwise(stops)]
+        if drop_last and len(parts) > 1 and len(parts[-1]) < batch_size:
+            parts.pop()
+        return self._epoch(parts)
+
+    def hold_out(self, fraction: float, seed: int = 0) -> tuple[StoredData, StoredData]:
+        """(rest, held out): whole locations, about `fraction` of those of each class and at least one."""
+        if not 0 < fraction < 1:
+            raise ValueError(f"fraction is {fraction}; it lies between 0 and 1")
+        generator = np.random.default_rng(seed)
+        held: set[str] = set()
+        for label in np.unique(self._clips.labels):
+            locations = np.unique(self._clips.locations[self._clips.labels == label])
+            wanted = max(1, round(fraction * len(locations)))
+            held.update(generator.permutation(locations)[:wanted].tolist())
+        mask = np.isin(self._clips.locations, sorted(held))
+        return self._part(~mask), self._part(mask)
+
+    def _part(self, chosen: NDArray[np.bool_]) -> StoredData:
+        clips = self._clips.take(chosen)
+        return StoredData(clips, self._waveforms, self._scales, self.sample_rate, self._device)
+
+    def _epoch(self, parts: list[Tensor]) -> Iterator[Batch]:
+        if self._device.type == "cpu":
+            return (self._batch(self._gathered(part), part) for part in parts)
+        if self._resident is None and self._fits():
+            self._resident = self._gathered(torch.arange(len(self)))
+        if self._resident is not None:
+            steps, scales = self._resident
+            chosen = (part.to(self._device) for part in parts)
+            return (self._batch((steps[part], scales[part]), part) for part in chosen)
+        return self._prefetched(parts)
+
+    def _fits(self) -> bool:
+        needed = len(self) * self._waveforms.shape[1] * 2
+        free, _ = torch.cuda.mem_get_info(self._device)
+        return needed < RESIDENT_SHARE * free
+
+    def _gathered(self, part: Tensor) -> tuple[Tensor, Tensor]:
+        """int16 steps (batch, samples) and scales (batch,) of some clips, on the device."""
+        rows = self._clips.rows[part.numpy()]
+        steps = torch.from_numpy(self._waveforms[rows])
+        scales = torch.from_numpy(self._scales[rows])
+        if self._device.type == "cpu":
+            return steps, scales
+        return steps.pin_memory().to(self._device, non_blocking=True), scales.to(self._device)
+
+    def _batch(self, gathered: tuple[Tensor, Tensor], part: Tensor) -> Batch:
+        steps, scales = gathered
+        labels = self.labels[part.cpu()].to(self._device)
+        return Batch(dequantised(steps, scales), labels, part.cpu())
+
+    def _prefetched(self, parts: list[Tensor]) -> Iterator[Batch]:
+        """Batches that a thread reads ahead of the one that is used."""
+        queue: Queue[Batch | Exception | None] = Queue(PREFETCHED_BATCHES)
+        stopped = Event()
+
+        def read() -> None:
+            try:
+                for part in parts:
+                    if stopped.is_set():
+                        return
+                    queue.put(self._batch(self._gathered(part), part))
+                queue.put(None)
+            except Exception as error:  # noqa: BLE001 - carried to the thread that trains, and raised there
+                queue.put(error)
+
+        Thread(target=read, daemon=True).start()
+        try:
+            while (item := queue.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            stopped.set()
+            while not queue.empty():
+                queue.get_nowait()
+
+
+def dequantised(steps: Tensor, scales: Tensor) -> Tensor:
+    """Float waveforms (batch, samples) of int16 steps and what a step is worth."""
+    return steps.float().mul_(scales[:, None])

@@ -1,0 +1,1 @@
+"""Where the cells are walked: on this machine, or on many."""

@@ -1,0 +1,161 @@
+"""Entries: find a folder, read it without running it, refuse it with reasons."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from harness.files import digest_of_files
+from harness.outcomes import Mistake, nearest
+from harness.validated import Record, read_text, read_toml
+
+REQUIRED = ("Config", "build", "train", "predict")
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Author(Record):
+    """One author, as DCASE asks for."""
+
+    name: Text
+    affiliation: Text
+    email: str | None = None
+    corresponding: bool = False
+
+
+class ExternalData(Record):
+    """A data set or a pre-trained model from outside the challenge that a system learned from."""
+
+    name: Text
+    url: str
+    licence: str | None = None
+    total_audio_minutes: float | None = None
+
+
+class System(Record):
+    """One configuration of an entry: its fields override the defaults of `Config`."""
+
+    title: str = ""
+    description: str = ""
+    config: dict[str, Any] = Field(default_factory=dict)
+    role: Literal["system", "teacher"] = "system"
+
+
+class Submission(Record):
+    """What `submission.toml` says."""
+
+    title: Text
+    description: Text
+    authors: tuple[Author, ...] = Field(min_length=1)
+    external_data: Literal["none"] | tuple[ExternalData, ...]
+    tracks: tuple[str, ...] = Field(min_length=1)
+    systems: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], System] = Field(
+        min_length=1
+    )
+    presets: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    source_code: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A folder that was read and found in order; `digest` covers its files and the `baselines` files it imports."""
+
+    folder: Path
+    submission: Submission
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def system(self, name: str) -> System:
+        """The system called `name`, or a `Mistake` with the nearest name."""
+        systems = self.submission.systems
+        if name not in systems:
+            raise Mistake("entry.system", f'{self.name} has no system "{name}".', nearest(name, systems))
+        return systems[name]
+
+
+def read(folder: Path) -> Entry:
+    """The entry in `folder`. Nothing of it is run; raises `Mistake` with file, line or key and what to do."""
+    folder = folder.resolve()
+    if not folder.is_dir():
+        raise Mistake(
+            "entry.folder", f"{folder} is not a folder.", "Give the folder that holds submission.toml."
+        )
+    submission = read_toml(folder / "submission.toml", Submission, rule="entry")
+    _require_names(folder / "submission.py")
+    return Entry(folder, submission, digest_of_files(_sources(folder)))
+
+
+def _require_names(path: Path) -> None:
+    defined = _top_level_names(_parse(path))
+    missing = [name for name in REQUIRED if name not in defined]
+    if missing:
+        what = "class Config" if missing[0] == "Config" else f"function {missing[0]}"
+        near = nearest(missing[0], defined) if defined else ""
+        raise Mistake(
+            "entry.names", f"{path} does not define the {what}. {near}".strip(), "See harness/contract.py."
+        )
+
+
+def _parse(path: Path) -> ast.Module:
+    text = read_text(path, rule="entry")
+    try:
+        return ast.parse(text, filename=str(path))
+    except SyntaxError as error:
+        problem = f"{path}, line {error.lineno}: {error.msg}."
+        raise Mistake("entry.syntax", problem, "Correct that line.") from None
+
+
+def _top_level_names(module: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in module.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names.update(alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+    return names
+
+
+def _sources(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every file that decides what the entry does: its own, and the `baselines` modules it imports, directly or not."""
+    own = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    for path in own:
+        yield f"entry/{path.relative_to(folder).as_posix()}", path
+    waiting = [path for path in own if path.suffix == ".py"]
+    seen: set[Path] = set()
+    while waiting:
+        for name in _imported(_parse(waiting.pop())):
+            found = _baselines_file(name)
+            if found and found not in seen:
+                seen.add(found)
+                waiting.append(found)
+                yield name, found
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _baselines_file(name: str) -> Path | None:
+    """The file of a `baselines` module, found without importing it."""
+    top, *rest = name.split(".")
+    spec = importlib.util.find_spec(top) if top == "baselines" else None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    stem = Path(spec.submodule_search_locations[0]).joinpath(*rest)
+    return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)

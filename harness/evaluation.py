@@ -1,0 +1,215 @@
+"""From a submission folder to scored, counted, published results: the line that `evaluate` and `check` walk."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from harness import cell, entry, plan, process, results, tables, tracks
+from harness.cell import Ground, Ready
+from harness.console import Progress, Reporter, show_table
+from harness.data import demo_folder, store, tau, test_clips
+from harness.data.dataset import Dataset
+from harness.engines import local
+from harness.entry import Entry
+from harness.files import digest_of_path, digest_of_value, find_path, require_writable
+from harness.job import Answer, Job
+from harness.nursery import Nursery
+from harness.outcomes import Mistake, Outcome
+from harness.plan import Cell, Choice, System
+from harness.results import Result
+from harness.tracks import Track
+
+
+@dataclass(frozen=True)
+class Places:
+    """Folders of a command: data and lists (None: the track's own), results, cache, and where it was typed."""
+
+    data: Path | None
+    lists: Path | None
+    results: Path
+    cache: Path
+    typed_in: Path
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What a command works with: the process that starts children, and the one who tells of it."""
+
+    nursery: Nursery
+    reporter: Reporter
+
+
+def check(entry_folder: Path, track_name: str, choice: Choice, places: Places, reporter: Reporter) -> bool:
+    """Checks contract and limits of the chosen systems and prints what was counted; True where all pass."""
+    track, _ = tracks.load(track_name)
+    read = entry.read(entry_folder)
+    require_writable(places.cache, "The cache folder")
+    with Nursery() as nursery:
+        systems = checked_systems(read, track, choice, places, Hands(nursery, reporter))
+    show_table(tables.complexity_rows(systems, track.rules), tables.COMPLEXITY)
+    for system in systems:
+        if system.check.reason:
+            reason = system.check.reason
+            reporter.say(f"{system.name}: {reason.problem} {reason.remedy} [{reason.rule}]")
+    return all(system.check.outcome is Outcome.OK for system in systems)
+
+
+def evaluate(
+    entry_folder: Path, track_name: str, choice: Choice, places: Places, reporter: Reporter, *, dry_run: bool
+) -> bool:
+    """Walks every cell of the choice that has no result yet and prints the scores; True where all ended well."""
+    track, track_folder = tracks.load(track_name)
+    read = entry.read(entry_folder)
+    require_writable(places.cache, "The cache folder")
+    require_writable(places.results, "The results folder")
+    command = f"nox -s evaluate -- {shlex.quote(str(entry_folder))} --track {shlex.quote(track_name)}"
+    dataset = read_dataset(track, track_folder, places, reporter)
+    ground = Ground(track, dataset, choice, places.results, places.cache, places.typed_in, command)
+    with Nursery() as nursery:
+        hands = Hands(nursery, reporter)
+        systems = checked_systems(read, track, choice, places, hands)
+        cells = plan.cells(systems, track, dataset, choice)
+        if not dry_run:
+            return walk_cells(cells, ground, hands)
+    show_plan(cells, ground)
+    return all(system.check.outcome is Outcome.OK for system in systems)
+
+
+def read_dataset(track: Track, track_folder: Path, places: Places, reporter: Reporter) -> Dataset:
+    """The data set of a track: from --data, from the track's own `data` key, or made on the spot for the demo track."""
+    lists = tuple(folder for folder in (places.lists, track_folder) if folder)
+    if places.data is not None:
+        return tau.read(places.data, track, lists)
+    if track.data is not None:
+        return tau.read(track_folder / track.data, track, lists)
+    if track.dataset == "demo":
+        folder = demo_folder.made(places.cache, partial(reporter.step, "making the demo data"))
+        return tau.read(folder, track, lists)
+    source = track.source
+    what = f" Download {source.record}; then" if source else " Then"
+    raise Mistake(
+        "data.missing", f"Track {track.name} needs --data DIR.{what}", "give its folder with --data."
+    )
+
+
+def checked_systems(read: Entry, track: Track, choice: Choice, places: Places, hands: Hands) -> list[System]:
+    """The chosen systems, each built and checked in a child process, or as an earlier check found them."""
+    names = plan.chosen_systems(read, choice)
+    return [_checked(read, name, track, choice, places, hands) for name in names]
+
+
+def _checked(read: Entry, name: str, track: Track, choice: Choice, places: Places, hands: Hands) -> System:
+    settings = plan.settings(read, name, track, choice)
+    words = plan.task_words(track)
+    identity = [
+        plan.CONTRACT_VERSION, read.digest, name, settings, words.model_dump(), track.edition,
+        plan.package_versions(), choice.device, str(places.typed_in),
+    ]  # fmt: skip
+    job = Job(
+        stage="check",
+        folder=places.cache / "checks" / digest_of_value(identity)[:20],
+        entry=read.folder,
+        settings=settings,
+        typed_in=places.typed_in,
+        task=words,
+        edition=track.edition,
+        device=choice.device,
+    )
+    answer = cell.finished(job)
+    if answer is None or _files_changed(answer, job):
+        with hands.reporter.step(f"checking {read.name}/{name}"):
+            answer = process.run(job, cell.allowance("check", track), hands.nursery)
+    return System(read, name, settings, answer)
+
+
+def _files_changed(answer: Answer, job: Job) -> bool:
+    """Whether a file that the configuration names holds something else than when it was checked."""
+    for name, digest in (answer.files or {}).items():
+        path = find_path(Path(str((answer.config or {})[name])), (job.typed_in, job.entry))
+        if path is None or digest_of_path(path) != digest:
+            return True
+    return False
+
+
+def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:
+    """Packs the data, walks what has no result yet, prints the table; True where every cell has a score."""
+    done: list[Result] = []
+    refused = [one for one in cells if one.system.check.outcome is not Outcome.OK]
+    done += [cell.failed_check(one, ground) for one in refused]
+    ready = [_ready(one, ground, hands.reporter) for one in cells if one not in refused]
+    known = [results.finished(one.cell.identity, one.key, ground.results) for one in ready]
+    waiting = [one for one, found in zip(ready, known, strict=True) if found is None]
+    done += [found for found in known if found is not None]
+    done += local.run(waiting, partial(_walk, ground=ground, hands=hands))
+    show_table(tables.score_rows(done), tables.SCORES)
+    for line in tables.reasons(done):
+        hands.reporter.say(line)
+    if not waiting and not refused:
+        hands.reporter.say("nothing to do: every cell has its result")
+    return local.worst(done) is Outcome.OK
+
+
+def _ready(one: Cell, ground: Ground, reporter: Reporter) -> Ready:
+    """The cell with its clips packed, and so with its key."""
+    rate = one.system.check.sample_rate
+    assert rate is not None  # noqa: S101 - a check that ended well has it
+    rows = plan.rows_needed(ground.dataset, (one.split,))
+    packing = partial(reporter.step, f"packing waveforms at {rate} Hz")
+    layout = store.pack(ground.dataset, rows, rate, ground.track.clip_seconds, ground.cache, packing)
+    found = plan.digests(one, ground.dataset, layout)
+    return Ready(one, layout, found, plan.key(one, ground.track, found, ground.choice.device))
+
+
+def _walk(ready: Ready, ground: Ground, hands: Hands) -> Result:
+    one = ready.cell
+    name = f"{one.system.entry.name}/{one.system.name} split {one.split} seed {one.seed}"
+    revealed = ground.track.device_revealed
+    test = test_clips.extract(ground.dataset, ready.layout, ground.cache, device_revealed=revealed)
+    with hands.reporter.step(name) as progress:
+        shown = {stage: partial(_tell, progress, stage) for stage in ("train", "predict")}
+        return cell.walk(ready, ground, test, hands.nursery, shown)
+
+
+def _tell(progress: Progress, stage: str, done: int, total: int, metrics: str) -> None:
+    progress(done, total, f"{stage} {metrics}")
+
+
+def show_plan(cells: Iterable[Cell], ground: Ground) -> None:
+    """Prints every cell with what is known of it: finished, or to run and about how long that takes."""
+    show_table([_plan_row(one, ground) for one in cells], tables.PLAN)
+
+
+def _plan_row(one: Cell, ground: Ground) -> tables.Row:
+    clips = "none" if one.rows is None else f"{len(one.rows):,}"
+    start = (f"{one.system.entry.name}/{one.system.name}", one.split, str(one.seed), clips)
+    if one.system.check.outcome is not Outcome.OK:
+        return (*start, one.system.check.outcome, "")
+    state = "finished" if _is_finished(one, ground) else "to run"
+    return (*start, state, "" if state == "finished" else _estimate(one, ground))
+
+
+def _is_finished(one: Cell, ground: Ground) -> bool:
+    """Whether the cell has its result; nothing is packed to find out."""
+    rate = one.system.check.sample_rate
+    rows = plan.rows_needed(ground.dataset, (one.split,))
+    layout = store.packed(ground.dataset, rows, rate or 0, ground.track.clip_seconds, ground.cache)
+    if layout is None:
+        return False
+    key = plan.key(one, ground.track, plan.digests(one, ground.dataset, layout), ground.choice.device)
+    return results.finished(one.identity, key, ground.results) is not None
+
+
+def _estimate(one: Cell, ground: Ground) -> str:
+    """From an earlier result of this system on this track: its stages' seconds, by the number of training clips."""
+    folder = one.identity.path(ground.results).parent
+    for _, found in results.read_all([folder]):
+        if isinstance(found, Result) and found.scores and found.device == ground.choice.device:
+            rows = ground.dataset.splits.get(found.identity.split)
+            share = len(one.rows) / len(rows) if one.rows is not None and rows is not None else 1.0
+            seconds = found.stages["train"].seconds * share + found.stages["predict"].seconds
+            return f"about {seconds / 60:.1f} min, by split {found.identity.split} on {found.created[:10]}"
+    return "no earlier result to judge by"

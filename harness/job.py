@@ -1,0 +1,85 @@
+"""What a stage is told and what it answers: two JSON files, the only words between the referee and a child process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.outcomes import Outcome
+from harness.results import Complexity, Reason
+from harness.validated import Record
+
+Stage = Literal["check", "train", "predict"]
+
+
+class TaskWords(Record):
+    """The fields of `contract.Task`."""
+
+    labels: tuple[str, ...]
+    clip_seconds: float
+    devices: tuple[str, ...]
+    device_revealed: bool
+
+
+class TrainingFiles(Record):
+    """Where the clips of a training split lie: a packed store (see `data.store.Layout`) and the list of its rows."""
+
+    store: Path
+    sample_rate: int
+    samples: int
+    clips: int
+    list_file: Path
+
+
+class Job(Record):
+    """One stage of one cell. `typed_in` is the folder the command was typed in, for paths in the settings."""
+
+    stage: Stage
+    folder: Path
+    entry: Path
+    settings: dict[str, Any]
+    typed_in: Path
+    task: TaskWords
+    edition: str | None
+    device: Literal["cpu", "cuda"]
+    seed: int = 0
+    batch_size: int = 256
+    training: TrainingFiles | None = None
+    test: Path | None = None
+
+    @property
+    def answer_file(self) -> Path:
+        return self.folder / f"{self.stage}.answer.json"
+
+    @property
+    def progress_file(self) -> Path:
+        return self.folder / f"{self.stage}.progress"
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / f"{self.stage}.log"
+
+
+class Answer(Record):
+    """How a stage ended and what it found; fields that the stage has nothing to say about are None.
+
+    `config` is the whole configuration with its defaults, `files` the digests of the files it names, `weights` the digest
+    of the classifier's tensors, `work_seconds` the time inside the entry's own function.
+    """
+
+    outcome: Outcome
+    reason: Reason | None = None
+    config: dict[str, Any] | None = None
+    files: dict[str, str] | None = None
+    sample_rate: int | None = None
+    complexity: Complexity | None = None
+    weights: str | None = None
+    accelerator: str | None = None
+    work_seconds: float = 0.0
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+
+
+TRAINED = "trained.pt"
+CHECKPOINT = "checkpoint.pt"
+LOGITS = "logits.npy"

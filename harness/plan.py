@@ -1,0 +1,197 @@
+"""Cells: what is to be trained and scored, the key that says whether it was, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.data.dataset import Dataset, Rows
+from harness.data.store import Layout
+from harness.entry import Entry
+from harness.files import digest_of_value
+from harness.job import Answer, TaskWords
+from harness.outcomes import Mistake, nearest
+from harness.provenance import package_versions
+from harness.results import Digests, Identity
+from harness.tracks import Track
+
+CONTRACT_VERSION = 1
+"""Version of `harness/contract.py` and of how training data are ordered: a new one means new results."""
+
+NO_SPLIT = "none"
+"""The split of a cell on a track without training lists: the system brings a checkpoint."""
+
+QUICK = "it is a quick run: the smallest split and one seed"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user asked for: which systems, splits and seeds, what is overridden, and where it runs."""
+
+    systems: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    settings: Mapping[str, Any] | None = None
+    preset: str | None = None
+    quick: bool = False
+    device: Literal["cpu", "cuda"] = "cpu"
+
+    def unofficial(self, track: Track) -> tuple[str, ...]:
+        """Why results of this choice are not official."""
+        reasons = [QUICK] if self.quick else []
+        if self.settings:
+            reasons.append(f"fields were changed with --set: {', '.join(sorted(self.settings))}")
+        if self.preset and self.preset != track.preset:
+            reasons.append(f'the preset "{self.preset}" was chosen')
+        return tuple(reasons)
+
+
+@dataclass(frozen=True)
+class System:
+    """A system that was built and checked: its whole configuration is known."""
+
+    entry: Entry
+    name: str
+    settings: Mapping[str, Any]
+    check: Answer
+
+
+@dataclass(frozen=True)
+class Cell:
+    """System x track x split x seed. `rows` are the training clips, None where the track names no training list."""
+
+    system: System
+    split: str
+    seed: int
+    rows: Rows | None
+    identity: Identity
+
+
+def chosen_splits(track: Track, choice: Choice) -> tuple[str, ...]:
+    """The splits to run: those asked for, else the track's own; `--quick` takes the smallest."""
+    unknown = [split for split in choice.splits if split not in track.splits]
+    if unknown:
+        problem = f'Track {track.name} has no split "{unknown[0]}".'
+        raise Mistake("track.split", problem, nearest(unknown[0], track.splits))
+    if not track.splits:
+        return (NO_SPLIT,)
+    splits = choice.splits or track.default_splits or tuple(track.splits)
+    return splits[:1] if choice.quick else splits
+
+
+def chosen_seeds(track: Track, choice: Choice) -> tuple[int, ...]:
+    """The seeds to run: those asked for, else the track's official ones; `--quick` takes the first."""
+    seeds = choice.seeds or track.seeds
+    return seeds[:1] if choice.quick else seeds
+
+
+def chosen_systems(entry: Entry, choice: Choice) -> tuple[str, ...]:
+    """The systems to run: those asked for, else all of the entry that are no teachers."""
+    for name in choice.systems:
+        entry.system(name)
+    every = entry.submission.systems.items()
+    return choice.systems or tuple(name for name, system in every if system.role == "system")
+
+
+def preset(track: Track, choice: Choice) -> str | None:
+    """The preset that was asked for, else the track's own."""
+    return choice.preset or track.preset
+
+
+def settings(entry: Entry, system: str, track: Track, choice: Choice) -> dict[str, Any]:
+    """The fields of a system that differ from the defaults of its `Config`."""
+    presets = entry.submission.presets
+    if choice.preset and choice.preset not in presets:
+        problem = f'{entry.name} has no preset "{choice.preset}".'
+        raise Mistake("entry.preset", problem, nearest(choice.preset, presets))
+    fields = presets.get(preset(track, choice) or "", {})
+    return {**entry.system(system).config, **fields, **(choice.settings or {})}
+
+
+def task_words(track: Track) -> TaskWords:
+    """What a system is told about its task."""
+    devices = tuple(dict.fromkeys(device for group in track.device_groups.values() for device in group))
+    return TaskWords(
+        labels=track.labels,
+        clip_seconds=track.clip_seconds,
+        devices=devices,
+        device_revealed=track.device_revealed,
+    )
+
+
+def cells(systems: Iterable[System], track: Track, dataset: Dataset, choice: Choice) -> list[Cell]:
+    """Every cell of the choice, in the order in which they are walked."""
+    return [
+        Cell(
+            system,
+            split,
+            seed,
+            dataset.splits.get(split),
+            Identity(
+                track=track.name,
+                entry=system.entry.name,
+                system=system.name,
+                split=split,
+                seed=seed,
+                settings=dict(choice.settings or {}),
+            ),
+        )
+        for system in systems
+        for split in chosen_splits(track, choice)
+        for seed in chosen_seeds(track, choice)
+    ]
+
+
+def digests(cell: Cell, dataset: Dataset, layout: Layout) -> Digests:
+    """What goes into the cell: entry, named files, lists, and the audio itself."""
+    fingerprints = [layout.fingerprint(rows) for rows in (cell.rows, dataset.test) if rows is not None]
+    return Digests(
+        entry=cell.system.entry.digest,
+        files=cell.system.check.files or {},
+        training_list=None if cell.rows is None else list_digest(dataset, cell.rows),
+        test_list=list_digest(dataset, dataset.test),
+        data=digest_of_value(fingerprints),
+    )
+
+
+def list_digest(dataset: Dataset, rows: Rows) -> str:
+    """A digest of a list: its clips in their order, with label, device and location."""
+    facts = zip(
+        (dataset.names[row] for row in rows),
+        dataset.labels[rows].tolist(),
+        dataset.devices[rows].tolist(),
+        dataset.locations[rows].tolist(),
+        strict=True,
+    )
+    return digest_of_value(list(facts))
+
+
+def key(cell: Cell, track: Track, found: Digests, device: str) -> str:
+    """The digest of everything that decides the cell's numbers; the order in which things were typed does not matter."""
+    return digest_of_value(
+        {
+            "contract": CONTRACT_VERSION,
+            "packages": package_versions(),
+            "digests": found.model_dump(exclude={"weights"}),
+            "config": cell.system.check.config,
+            "task": task_words(track).model_dump(),
+            "track": [track.name, track.version, track.edition, track.batch_size],
+            "seed": cell.seed,
+            "device": device,
+        }
+    )
+
+
+def rows_needed(dataset: Dataset, splits: Sequence[str]) -> Rows:
+    """Rows of every clip that the splits and the test list name, each once."""
+    lists = [dataset.splits[split] for split in splits if split in dataset.splits]
+    return np.unique(np.concatenate([*lists, dataset.test]))
+
+
+def cell_folder(cache: Path, cell_key: str) -> Path:
+    """Where the stages of a cell keep their files."""
+    return cache / "cells" / cell_key[:20]

@@ -1,0 +1,210 @@
+"""Starts the child process of a stage and sees to its end: limits from outside, its output kept, nothing left running."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from pydantic import ValidationError
+
+from harness.files import write_bytes
+from harness.job import Answer, Job
+from harness.lifeline import adopt_orphans
+from harness.nursery import Child, Nursery, NurseryDied
+from harness.outcomes import Mistake, Outcome
+from harness.results import Reason
+
+POLL_SECONDS = 0.05
+LOOK_SECONDS = 0.25
+"""How often the processes and their memory are looked at; a look costs some 10 ms."""
+
+GRACE_SECONDS = 3.0
+MOST_PROCESSES = 256
+GIB = 1 << 30
+MIB = 1 << 20
+
+OnProgress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a stage may take before it is ended."""
+
+    seconds: float
+    memory_gib: float
+    log_mib: float
+
+
+@dataclass
+class _Watch:
+    """What has been seen of a child; `others` are the processes below this one that do not belong to it."""
+
+    deadline: float
+    others: frozenset[int] = frozenset()
+    status: int | None = None
+    peak_memory: int = 0
+    verdict: tuple[Outcome, Reason] | None = None
+
+
+def run(job: Job, allowance: Allowance, nursery: Nursery, on_progress: OnProgress | None = None) -> Answer:
+    """Runs the stage of `job` in a process group of its own and returns its answer, whatever became of it.
+
+    KeyboardInterrupt ends the child first and is raised again.
+    """
+    adopt_orphans()
+    job.folder.mkdir(parents=True, exist_ok=True)
+    job_file = job.folder / f"{job.stage}.job.json"
+    for left in (job.answer_file, job.progress_file, job.log_file):
+        left.unlink(missing_ok=True)
+    write_bytes(job_file, job.model_dump_json(indent=1).encode())
+    start = time.monotonic()
+    watch = _Watch(deadline=start + allowance.seconds)
+    try:
+        with _started(job_file, nursery, watch) as child:
+            _watch(child, job, allowance, watch, on_progress)
+    except NurseryDied:
+        watch.status = -signal.SIGKILL
+    answer = _read_answer(job, watch)
+    return answer.model_copy(
+        update={"seconds": time.monotonic() - start, "peak_memory_bytes": watch.peak_memory}
+    )
+
+
+@contextmanager
+def _started(job_file: Path, nursery: Nursery, watch: _Watch) -> Iterator[Child]:
+    """The child process; when the block is left, however that happens, nothing of it is left running."""
+    nursery.ready()
+    watch.others = frozenset(process.pid for process in _descendants())
+    child = nursery.launch(job_file)
+    try:
+        yield child
+    finally:
+        _end(child, watch)
+
+
+def _watch(
+    child: Child, job: Job, allowance: Allowance, watch: _Watch, on_progress: OnProgress | None
+) -> None:
+    """Waits for the child; ends the wait with a verdict when it takes more than it may."""
+    next_look = 0.0
+    shown = b""
+    while watch.verdict is None and not child.wait(POLL_SECONDS):
+        if time.monotonic() >= next_look:
+            watch.verdict = _excess(job, allowance, watch)
+            shown = _pass_on(job, shown, on_progress)
+            next_look = time.monotonic() + LOOK_SECONDS
+    watch.status = child.status
+    _pass_on(job, shown, on_progress)
+
+
+def _excess(job: Job, allowance: Allowance, watch: _Watch) -> tuple[Outcome, Reason] | None:
+    """What the child has too much of, if anything."""
+    family = _family(watch.others)
+    memory = sum(_private_memory(process) for process in family)
+    watch.peak_memory = max(watch.peak_memory, memory)
+    if time.monotonic() > watch.deadline:
+        problem = f"The stage {job.stage} took longer than {allowance.seconds:g} s."
+        return Outcome.TIMED_OUT, Reason(
+            rule="stage.time", problem=problem, remedy="Make it faster or shorter."
+        )
+    if memory > allowance.memory_gib * GIB:
+        problem = f"The stage {job.stage} took more than {allowance.memory_gib:g} GiB of memory."
+        return Outcome.OUT_OF_MEMORY, Reason(
+            rule="stage.memory", problem=problem, remedy="Use smaller batches."
+        )
+    if len(family) > MOST_PROCESSES:
+        problem = f"The stage {job.stage} started more than {MOST_PROCESSES} processes."
+        return Outcome.CRASHED, Reason(rule="stage.processes", problem=problem, remedy="Start fewer.")
+    if job.log_file.is_file() and job.log_file.stat().st_size > allowance.log_mib * MIB:
+        problem = f"The stage {job.stage} printed more than {allowance.log_mib:g} MiB."
+        return Outcome.CRASHED, Reason(rule="stage.output", problem=problem, remedy="Print less.")
+    return None
+
+
+def _family(others: frozenset[int]) -> list[psutil.Process]:
+    """The child and all that descends from it, also what left its session: everything below us that is not of `others`."""
+    return [process for process in _descendants() if process.pid not in others]
+
+
+def _descendants() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def _private_memory(process: psutil.Process) -> int:
+    """Resident bytes that are not files mapped into memory."""
+    try:
+        memory = process.memory_info()
+    except psutil.Error:
+        return 0
+    return max(0, memory.rss - getattr(memory, "shared", 0))
+
+
+def _pass_on(job: Job, shown: bytes, on_progress: OnProgress | None) -> bytes:
+    """Tells of progress when there is something new; returns what was told last."""
+    try:
+        content = job.progress_file.read_bytes()
+    except OSError:
+        return shown
+    if content == shown or on_progress is None:
+        return content
+    done, total, metrics = (content.decode(errors="replace").split(" ", 2) + ["", "", ""])[:3]
+    if done.isdigit() and total.isdigit():
+        on_progress(int(done), int(total), metrics)
+    return content
+
+
+def _end(child: Child, watch: _Watch) -> None:
+    """Terminates the child's group if it still runs, then kills whatever is left of its family."""
+    if child.status is None:
+        _signal_group(child.pid, signal.SIGTERM)
+        child.wait(GRACE_SECONDS)
+    _signal_group(child.pid, signal.SIGKILL)
+    child.wait(GRACE_SECONDS)
+    for _ in range(MOST_PROCESSES):
+        left = _family(watch.others)
+        for process in left:
+            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+                process.kill()
+                process.wait(GRACE_SECONDS)
+        if not left:
+            break
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def _read_answer(job: Job, watch: _Watch) -> Answer:
+    """The child's own answer, or what its end says when it left none."""
+    if watch.verdict is not None:
+        outcome, reason = watch.verdict
+        return Answer(outcome=outcome, reason=reason)
+    try:
+        return Answer.model_validate_json(job.answer_file.read_bytes())
+    except (OSError, ValidationError):
+        return _silent_end(job, watch.status or 0)
+
+
+def _silent_end(job: Job, code: int) -> Answer:
+    log = f"The whole text is in {job.log_file.name}."
+    if code == -signal.SIGKILL:
+        problem = f"The stage {job.stage} was killed, most likely by the system for want of memory."
+        reason = Reason(
+            rule="stage.memory", problem=problem, remedy="Use smaller batches, or free some memory."
+        )
+        return Answer(outcome=Outcome.OUT_OF_MEMORY, reason=reason)
+    how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
+    problem = f"The stage {job.stage} ended {how} and left no answer."
+    return Answer(outcome=Outcome.CRASHED, reason=Reason(rule="stage.crashed", problem=problem, remedy=log))
+
+
+def as_reason(mistake: Mistake) -> Reason:
+    """A mistake as the record that results keep."""
+    return Reason(rule=mistake.rule, problem=mistake.problem, remedy=mistake.remedy)

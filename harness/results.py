@@ -1,0 +1,194 @@
+"""Results: the JSON record of a cell, its place on disk, and reading them all back.
+
+    <results>/<track>/<entry>/<system>/split<split>-seed<seed>.json            a scored cell
+    <results>/<track>/<entry>/<system>/split<split>-seed<seed>.failure.json    how the last try failed, until one succeeds
+    <results>/<track>/<entry>/<system>/split<split>-seed<seed>.npz             predictions, float16, clips in test-list order
+
+A system whose fields were changed with --set has the digest of the changes in its file names: it is another system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import Field, ValidationError
+from scipy.special import log_softmax
+
+from harness.files import digest_of_value, disk_mistake, write_bytes
+from harness.outcomes import Outcome
+from harness.scoring import Scores
+from harness.validated import Record
+
+SCHEMA_VERSION = 1
+
+
+class Complexity(Record):
+    """What a network costs for one clip, by this project's counter and by the organisers'.
+
+    `uncounted` lists operators that the counter passed over, with how often they were met.
+    """
+
+    parameters: int
+    parameter_bytes: int
+    macs: int
+    official_macs: int
+    bytes_by_dtype: dict[str, int]
+    uncounted: dict[str, int] = Field(default_factory=dict)
+
+
+class StageRecord(Record):
+    """What a stage took: seconds from start to end of its process (`work_seconds`: less the imports), peak memory."""
+
+    seconds: float
+    work_seconds: float
+    peak_memory_bytes: int
+
+
+class Reason(Record):
+    """Why a cell has no score: a rule's id, what is wrong, and what to do."""
+
+    rule: str
+    problem: str
+    remedy: str
+
+
+class Provenance(Record):
+    """Where a result comes from. Host and user names are left out on purpose."""
+
+    harness: str
+    git_commit: str | None
+    git_dirty: bool | None
+    python: str
+    packages: dict[str, str]
+    hardware: dict[str, str | int | float | None]
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+class Digests(Record):
+    """SHA-256 of what went into a result and of the weights that came out."""
+
+    entry: str
+    files: dict[str, str] = Field(default_factory=dict)
+    training_list: str | None = None
+    test_list: str | None = None
+    data: str | None = None
+    weights: str | None = None
+
+
+class Identity(Record):
+    """Which cell this is: the words that stand in its place on disk."""
+
+    track: str
+    entry: str
+    system: str
+    split: str
+    seed: int
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    def path(self, results: Path) -> Path:
+        """Where this cell's record lies under `results`."""
+        changed = f"-set-{digest_of_value(self.settings)[:8]}" if self.settings else ""
+        name = f"split{self.split}-seed{self.seed}{changed}.json"
+        return results / self.track / self.entry / self.system / name
+
+
+class Result(Record):
+    """The record of one cell."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    key: str
+    identity: Identity
+    outcome: Outcome
+    reason: Reason | None = None
+    title: str
+    authors: tuple[str, ...]
+    external_data: str
+    role: str
+    track_version: int
+    edition: str | None
+    official: bool
+    unofficial_because: tuple[str, ...] = ()
+    preset: str | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+    device: str
+    created: str
+    command: str
+    digests: Digests
+    provenance: Provenance
+    stages: dict[str, StageRecord] = Field(default_factory=dict)
+    complexity: Complexity | None = None
+    scores: Scores | None = None
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A file under the results folder that is no result, and why."""
+
+    path: Path
+    why: str
+
+
+def write(result: Result, results: Path, logits: ArrayLike | None = None) -> Path:
+    """Writes the record and, beside it, the predictions; each whole or not at all. Returns the record's path.
+
+    A failure never takes the place of a scored result: it stands beside it until a later run succeeds.
+    """
+    path = result.identity.path(results)
+    content = (result.model_dump_json(indent=1) + "\n").encode()
+    failure = path.with_suffix(".failure.json")
+    try:
+        if result.outcome is not Outcome.OK:
+            write_bytes(failure, content)
+            return failure
+        if logits is not None:
+            write_bytes(path.with_suffix(".npz"), packed_predictions(logits))
+        write_bytes(path, content)
+        failure.unlink(missing_ok=True)
+    except OSError as error:
+        raise disk_mistake(error, f"The result {path}") from None
+    return path
+
+
+def packed_predictions(logits: ArrayLike) -> bytes:
+    """A compressed npz: `log_probabilities` float16 (clips, classes), and `predicted`, the arg-max at full precision."""
+    z = np.asarray(logits, dtype=np.float64)
+    buffer = BytesIO()
+    log_p = np.maximum(log_softmax(z, axis=1), np.finfo(np.float16).min).astype(np.float16)
+    np.savez_compressed(buffer, log_probabilities=log_p, predicted=z.argmax(axis=1).astype(np.int16))
+    return buffer.getvalue()
+
+
+def read(path: Path) -> Result | Damaged:
+    """The record at `path`, or why it is none."""
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except OSError as error:
+        return Damaged(path, f"cannot be read ({error.strerror})")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return Damaged(
+            path, f"is no result of schema {SCHEMA_VERSION} ({where or 'the whole file'}: {first['msg']})"
+        )
+
+
+def read_all(folders: Sequence[Path]) -> Iterator[tuple[Path, Result | Damaged]]:
+    """Every record under the folders with its path, in the order of the paths."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*.json")):
+            yield path, read(path)
+
+
+def finished(identity: Identity, key: str, results: Path) -> Result | None:
+    """The scored result of this very key, with its predictions beside it, or None: then the cell is to be walked."""
+    path = identity.path(results)
+    if not path.is_file() or not path.with_suffix(".npz").is_file():
+        return None
+    result = read(path)
+    return result if isinstance(result, Result) and result.key == key else None

@@ -1,0 +1,117 @@
+"""Tracks: what is ranked together. A data set, its splits, its device groups, a metric, and (maybe) an edition's limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from harness import editions
+from harness.outcomes import Mistake, nearest
+from harness.validated import Record, read_toml
+
+FOLDER = Path(__file__).parent
+
+Metric = Literal["macro_accuracy", "log_loss"]
+
+
+class Ranking(Record):
+    """How a board orders its systems; the rule is the edition's, with how sure it is."""
+
+    rule: Literal["mean_of_splits", "macro_accuracy", "log_loss", "weighted_rank"]
+    status: Literal["primary", "derived", "secondary", "unconfirmed"]
+    source: str
+
+
+class StageLimits(Record):
+    """What a stage may take. Constants of the track, so that every entry gets the same."""
+
+    check_seconds: float = Field(default=300, gt=0)
+    train_seconds: float = Field(default=7 * 86400, gt=0)
+    predict_seconds: float = Field(default=6 * 3600, gt=0)
+    memory_gib: float = Field(default=20, gt=0)
+    log_mib: float = Field(default=64, gt=0)
+
+
+class Source(Record):
+    """Where the data come from: the record to download and the licence."""
+
+    title: str
+    record: str
+    licence: str
+
+
+class Track(Record):
+    """One track, as its TOML file has it.
+
+    `splits` maps the name of a training split to its list file, `test` names the list of test clips; list files are looked
+    for in the data folder, in its `split_setup/` and `evaluation_setup/`, in `--splits DIR`, and beside the track's file.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str
+    version: int = 1
+    dataset: Literal["tau2022", "demo"]
+    data: str | None = None
+    edition: str | None = None
+    labels: tuple[str, ...] = Field(min_length=2)
+    clip_seconds: float = Field(default=1.0, gt=0)
+    splits: dict[str, str] = Field(default_factory=dict)
+    test: str
+    device_groups: dict[str, tuple[str, ...]]
+    metric: Metric = "macro_accuracy"
+    ranking: Ranking
+    seeds: tuple[int, ...] = (0,)
+    default_splits: tuple[str, ...] | None = None
+    batch_size: int = Field(default=256, gt=0)
+    preset: str | None = None
+    limits: StageLimits = StageLimits()
+    source: Source | None = None
+
+    @field_validator("edition")
+    @classmethod
+    def _edition_exists(cls, value: str | None) -> str | None:
+        if value is not None and value not in editions.names():
+            raise ValueError(f'there is no edition "{value}". {nearest(value, editions.names())}')
+        return value
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("a label stands twice")
+        return value
+
+    @model_validator(mode="after")
+    def _default_splits_exist(self) -> Track:
+        unknown = set(self.default_splits or ()) - set(self.splits)
+        if unknown:
+            raise ValueError(f"default_splits names {sorted(unknown)}, which splits does not have")
+        return self
+
+    @property
+    def rules(self) -> editions.Edition | None:
+        """The edition whose limits hold on this track, or None where there are no limits."""
+        return editions.load(self.edition) if self.edition else None
+
+    @property
+    def device_revealed(self) -> bool:
+        """True where a system is told which device recorded a test clip (2025)."""
+        return bool(self.rules and self.rules.device_revealed.value)
+
+
+def names() -> list[str]:
+    """Names of the tracks this project knows."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load(name_or_path: str) -> tuple[Track, Path]:
+    """A track by name or by the path of its TOML file, and the folder that file lies in."""
+    if name_or_path in names():
+        path = FOLDER / f"{name_or_path}.toml"
+    elif name_or_path.endswith(".toml") or Path(name_or_path).is_file():
+        path = Path(name_or_path)
+    else:
+        raise Mistake("track.unknown", f'There is no track "{name_or_path}".', nearest(name_or_path, names()))
+    return read_toml(path, Track, rule="track"), path.parent.resolve()
