@@ -12,14 +12,15 @@ from torch import Tensor
 
 def chance(probability: float, generator: torch.Generator) -> bool:
     """True with `probability`, one draw."""
-    return float(torch.rand((), generator=generator)) < probability
+    return bool(torch.rand((), generator=generator) < probability)
 
 
 def beta(alpha: float, size: int, generator: torch.Generator) -> Tensor:
     """`size` draws of Beta(alpha, alpha), as a ratio of two gamma draws (float32)."""
     shape = torch.full((2, size), alpha, dtype=torch.float64)
     first, second = torch._standard_gamma(shape, generator)
-    return (first / (first + second)).float()
+    share: Tensor = first / (first + second)
+    return share.float()
 
 
 def roll_waveforms(waveforms: Tensor, limit: int, generator: torch.Generator) -> Tensor:

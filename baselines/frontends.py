@@ -1,8 +1,8 @@
 """Log-mel frontends of the systems in this project: waveform to features, no learnable weights.
 
-The filter bank of a mel frontend is almost empty: a band touches a few dozen of the 2,049 bins. `BandedFilterbank` groups
-neighbouring bands, multiplies each group with the bins it touches only, and so needs about a tenth of the dense product's
-operations for the same numbers.
+The filter bank of a mel frontend is almost empty: a band touches a few dozen of the 2,049 bins. `BandedFilterbank`
+groups neighbouring bands, multiplies each group with the bins it touches only, and so needs about a tenth of the
+dense product's operations for the same numbers.
 """
 
 from __future__ import annotations
@@ -48,9 +48,7 @@ class MelSettings:
 DCASE_2024 = MelSettings()
 """The official baseline of 2024 and 2025: 96 ms windows, 15.6 ms hop, 65 frames a second."""
 
-CP_MOBILE_2023 = MelSettings(
-    f_max=15500.0, scale="kaldi", periodic_window=False, preemphasis=0.97, shift=4.5, gain=0.2
-)
+CP_MOBILE_2023 = MelSettings(f_max=15500.0, scale="kaldi", periodic_window=False, preemphasis=0.97, shift=4.5, gain=0.2)
 """CP-JKU's frontend of 2023 in evaluation: pre-emphasis costs one sample, and so leaves 64 frames a second."""
 
 
@@ -60,7 +58,7 @@ class BandedFilterbank(nn.Module):
     def __init__(self, filterbank: Tensor, bands_per_group: int = BANDS_PER_GROUP) -> None:
         super().__init__()
         self.groups: list[tuple[int, int]] = []
-        for index, group in enumerate(filterbank.split(bands_per_group, dim=1)):
+        for index, group in enumerate(torch.split(filterbank, bands_per_group, dim=1)):
             touched = group.any(dim=1).nonzero().flatten()
             low, high = (int(touched[0]), int(touched[-1]) + 1) if len(touched) else (0, 1)
             self.groups.append((low, high))
@@ -68,9 +66,7 @@ class BandedFilterbank(nn.Module):
 
     def forward(self, power: Tensor) -> Tensor:
         """(n, bins) to (n, bands)."""
-        parts = [
-            power[:, low:high] @ self.get_buffer(f"filters_{i}") for i, (low, high) in enumerate(self.groups)
-        ]
+        parts = [power[:, low:high] @ self.get_buffer(f"filters_{i}") for i, (low, high) in enumerate(self.groups)]
         return torch.cat(parts, dim=1)
 
 
@@ -108,7 +104,7 @@ class MelSpectrogram(nn.Module):
             waveforms = waveforms[:, 1:] - self.settings.preemphasis * waveforms[:, :-1]
         if waveforms.device.type != "cpu":
             return self._chunk(waveforms)
-        return torch.cat([self._chunk(chunk) for chunk in waveforms.split(CLIPS_PER_CHUNK)])
+        return torch.cat([self._chunk(chunk) for chunk in torch.split(waveforms, CLIPS_PER_CHUNK)])
 
     def _chunk(self, waveforms: Tensor) -> Tensor:
         settings = self.settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -20,15 +21,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Nothing in the file is run. Raises `Mistake` where it cannot be read.
     """
     try:
-        content = (
-            load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-        )
+        content: Any = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - the readers raise a dozen kinds; each means the same to a person
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         problem = f"The checkpoint {path} cannot be read: {reason}."
-        raise Mistake(
-            "checkpoint.unreadable", problem, "Give a .safetensors, .pt or .ckpt file of weights."
-        ) from None
+        raise Mistake("checkpoint.unreadable", problem, "Give a .safetensors, .pt or .ckpt file of weights.") from None
     state = content.get("state_dict", content)
     return _without_prefix({key: value for key, value in state.items() if isinstance(value, Tensor)})
 

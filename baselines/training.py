@@ -1,7 +1,7 @@
 """The training loop of the baselines: AdamW, a warm-up and cosine schedule, augmentation, checkpoints every epoch.
 
-Speed on a CPU comes from three things, all measured in `reports/benchmarks/`: channels-last layout (depthwise convolutions
-are several times faster), the banded mel filter bank, and, for long runs, torch.compile.
+Speed on a CPU comes from three things, all measured in `reports/benchmarks/`: channels-last layout (depthwise
+convolutions are several times faster), the banded mel filter bank, and, for long runs, torch.compile.
 """
 
 from __future__ import annotations
@@ -39,17 +39,18 @@ class Recipe:
 def fit(network: nn.Module, forward: Forward, data: TrainingData, run: Run, recipe: Recipe) -> None:
     """Trains `network` in place to tell the labels apart; `forward` gives the logits of a batch.
 
-    A checkpoint is kept after every epoch; a run that was interrupted goes on from there to the same weights, bit for bit
-    on a CPU.
+    A checkpoint is kept after every epoch; a run that was interrupted goes on from there to the same weights, bit for
+    bit on a CPU.
     """
-    network.train().to(run.device, memory_format=torch.channels_last)
+    network.train().to(run.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps_per_epoch = math.ceil(len(data) / recipe.batch_size)
     total = recipe.epochs * steps_per_epoch
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, warmup_cosine(recipe.warmup_steps, total))
-    parts = {"network": network, "optimiser": optimiser, "schedule": schedule}
+    parts: dict[str, Any] = {"network": network, "optimiser": optimiser, "schedule": schedule}
     first = _resume(run, parts)
     stepped = compiled(network, recipe.compile, total)
     for epoch in range(first, recipe.epochs):

@@ -6,11 +6,12 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from harness import evaluation, scaffold
 from harness.console import Reporter
-from harness.evaluation import Places
+from harness.evaluation import Hands, Places
+from harness.nursery import Nursery
 from harness.outcomes import Mistake
 from harness.plan import Choice
 from harness.validated import parse_settings
@@ -39,9 +40,11 @@ def evaluate(options: argparse.Namespace, reporter: Reporter) -> bool:
     from leaderboard import site  # noqa: PLC0415 - only the verbs that write pages need it
 
     places = _places(options)
-    fine = evaluation.evaluate(
-        options.entry, options.track, _choice(options), places, reporter, dry_run=options.dry_run
-    )
+    with Nursery() as nursery:
+        hands = Hands(nursery, reporter)
+        fine = evaluation.evaluate(
+            options.entry, options.track, _choice(options), places, hands, dry_run=options.dry_run
+        )
     if not options.dry_run:
         report = site.build([places.results], options.out)
         reporter.say(f"page: {report.index}")
@@ -50,7 +53,9 @@ def evaluate(options: argparse.Namespace, reporter: Reporter) -> bool:
 
 def check(options: argparse.Namespace, reporter: Reporter) -> bool:
     """Contract and limits, nothing trained."""
-    return evaluation.check(options.entry, options.track, _choice(options), _places(options), reporter)
+    with Nursery() as nursery:
+        hands = Hands(nursery, reporter)
+        return evaluation.check(options.entry, options.track, _choice(options), _places(options), hands)
 
 
 def new(options: argparse.Namespace, reporter: Reporter) -> bool:
@@ -72,9 +77,7 @@ def leaderboard(options: argparse.Namespace, reporter: Reporter) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dcase-bench", description="A referee for acoustic scene classification."
-    )
+    parser = argparse.ArgumentParser(prog="dcase-bench", description="A referee for acoustic scene classification.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _evaluate_options(_verb(verbs, "evaluate", evaluate))
     _entry_options(_verb(verbs, "check", check))
@@ -102,23 +105,15 @@ def _verb(
 
 def _entry_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("entry", type=Path, help="folder with submission.toml and submission.py")
-    parser.add_argument(
-        "--track", default="demo", help="name of a track, or path of its TOML file (default: demo)"
-    )
-    parser.add_argument(
-        "--system", nargs="+", default=[], metavar="NAME", help="systems (default: all but teachers)"
-    )
-    parser.add_argument(
-        "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="override a field"
-    )
+    parser.add_argument("--track", default="demo", help="name of a track, or path of its TOML file (default: demo)")
+    parser.add_argument("--system", nargs="+", default=[], metavar="NAME", help="systems (default: all but teachers)")
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="override a field")
     parser.add_argument("--preset", help="a preset of the entry (default: the track's)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda when there is one")
     parser.add_argument(
         "--cache", type=Path, default=Path(".cache"), metavar="DIR", help="packed data, finished stages"
     )
-    parser.set_defaults(
-        split=[], seed=[], quick=False, data=None, splits=None, results=Path("reports/results")
-    )
+    parser.set_defaults(split=[], seed=[], quick=False, data=None, splits=None, results=Path("reports/results"))
 
 
 def _evaluate_options(parser: argparse.ArgumentParser) -> None:
@@ -129,12 +124,8 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", nargs="+", type=int, metavar="N", help="seeds (default: the track's)")
     parser.add_argument("--quick", action="store_true", help="the smallest split and one seed; not official")
     parser.add_argument("--dry-run", action="store_true", help="print the plan, train nothing")
-    parser.add_argument(
-        "--results", type=Path, metavar="DIR", help="where results are kept (reports/results)"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("reports/site"), metavar="DIR", help="where pages are written"
-    )
+    parser.add_argument("--results", type=Path, metavar="DIR", help="where results are kept (reports/results)")
+    parser.add_argument("--out", type=Path, default=Path("reports/site"), metavar="DIR", help="where pages are written")
 
 
 def _choice(options: argparse.Namespace) -> Choice:
@@ -151,7 +142,7 @@ def _choice(options: argparse.Namespace) -> Choice:
 
 def default_device() -> Literal["cpu", "cuda"]:
     """`cuda` where the driver shows a device; torch is not imported to find out."""
-    return cast("Literal['cpu', 'cuda']", "cuda" if Path("/proc/driver/nvidia/gpus").is_dir() else "cpu")
+    return "cuda" if Path("/proc/driver/nvidia/gpus").is_dir() else "cpu"
 
 
 def _places(options: argparse.Namespace) -> Places:

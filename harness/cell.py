@@ -1,7 +1,7 @@
 """The line a cell walks: train, check again and predict, score, result. Stages talk through files only.
 
-A finished stage has an answer file that says `ok`; it is never run again for the same key. So a killed run, run again, does
-only what is missing.
+A finished stage has an answer file that says `ok`; it is never run again for the same key. So a killed run, run
+again, does only what is missing.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from harness.data.store import Layout
 from harness.data.test_clips import TestClips
 from harness.files import replacing
 from harness.job import LOGITS, TRAINED, Answer, Job, TrainingFiles
-from harness.outcomes import Mistake, Outcome
 from harness.nursery import Nursery
+from harness.outcomes import Mistake, Outcome
 from harness.plan import Cell, Choice
 from harness.process import Allowance, OnProgress
 from harness.results import Digests, Reason, Result, StageRecord
@@ -51,7 +51,8 @@ class Ready:
     """A cell whose data are packed, so that its key is known."""
 
     cell: Cell
-    layout: Layout
+    store: Layout
+    test: TestClips
     digests: Digests
     key: str
 
@@ -59,20 +60,18 @@ class Ready:
         return plan.cell_folder(ground.cache, self.key)
 
 
-def walk(
-    ready: Ready, ground: Ground, test: TestClips, nursery: Nursery, on_progress: Mapping[str, OnProgress]
-) -> Result:
+def walk(ready: Ready, ground: Ground, nursery: Nursery, on_progress: Mapping[str, OnProgress]) -> Result:
     """The cell's result, also written to disk; what earlier runs finished is taken from their files."""
     with _alone(ready.folder(ground)):
         answers: dict[str, Answer] = {"check": ready.cell.system.check}
         stages: tuple[Literal["train", "predict"], ...] = ("train", "predict")
         for stage in stages:
-            job = _job(stage, ready, ground, test)
+            job = _job(stage, ready, ground)
             allowed = allowance(stage, ground.track)
             answers[stage] = finished(job) or process.run(job, allowed, nursery, on_progress.get(stage))
             if answers[stage].outcome is not Outcome.OK:
                 break
-        return _recorded(ready, ground, test, answers)
+        return _recorded(ready, ground, answers)
 
 
 def failed_check(cell: Cell, ground: Ground) -> Result:
@@ -119,7 +118,7 @@ def allowance(stage: Literal["check", "train", "predict"], track: Track) -> Allo
     return Allowance(seconds[stage], limits.memory_gib, limits.log_mib)
 
 
-def _job(stage: Literal["train", "predict"], ready: Ready, ground: Ground, test: TestClips) -> Job:
+def _job(stage: Literal["train", "predict"], ready: Ready, ground: Ground) -> Job:
     cell, folder = ready.cell, ready.folder(ground)
     return Job(
         stage=stage,
@@ -133,13 +132,13 @@ def _job(stage: Literal["train", "predict"], ready: Ready, ground: Ground, test:
         seed=cell.seed,
         batch_size=ground.track.batch_size,
         training=_training_files(ready, ground) if stage == "train" else None,
-        test=test.folder if stage == "predict" else None,
+        test=ready.test.place if stage == "predict" else None,
     )
 
 
 def _training_files(ready: Ready, ground: Ground) -> TrainingFiles | None:
     """The training list as a file beside the cell's others; None where the track names none."""
-    rows, dataset, layout = ready.cell.rows, ground.dataset, ready.layout
+    rows, dataset = ready.cell.rows, ground.dataset
     if rows is None:
         return None
     path = ready.folder(ground) / "training.npz"
@@ -154,22 +153,16 @@ def _training_files(ready: Ready, ground: Ground) -> TrainingFiles | None:
                 locations=dataset.locations[rows],
                 rows=rows,
             )
-    return TrainingFiles(
-        store=layout.folder,
-        sample_rate=layout.sample_rate,
-        samples=layout.samples,
-        clips=layout.clips,
-        list_file=path,
-    )
+    return TrainingFiles(store=ready.store, list_file=path)
 
 
-def _recorded(ready: Ready, ground: Ground, test: TestClips, answers: Mapping[str, Answer]) -> Result:
+def _recorded(ready: Ready, ground: Ground, answers: Mapping[str, Answer]) -> Result:
     """Scores the predictions, if it came to that, and writes the result."""
     result = _result(ready.cell, ground, ready.digests, ready.key, answers)
     if result.outcome is not Outcome.OK:
         results.write(result, ground.results)
         return result
-    logits = test.in_list_order(np.load(ready.folder(ground) / LOGITS))
+    logits = ready.test.in_list_order(np.load(ready.folder(ground) / LOGITS))
     dataset, track = ground.dataset, ground.track
     devices = dataset.devices[dataset.test].tolist()
     scores = scoring.score(logits, dataset.labels[dataset.test], devices, track.labels, track.device_groups)
@@ -216,9 +209,7 @@ def _end(answers: Mapping[str, Answer]) -> tuple[Outcome, Reason | None]:
     digests = {answer.weights for answer in answers.values() if answer.weights}
     if last.outcome is Outcome.OK and len(digests) > 1:
         problem = "The weights that were predicted with are not those that were trained."
-        return Outcome.REFUSED, Reason(
-            rule="weights.digest", problem=problem, remedy="Remove the cell's folder."
-        )
+        return Outcome.REFUSED, Reason(rule="weights.digest", problem=problem, remedy="Remove the cell's folder.")
     return last.outcome, last.reason
 
 

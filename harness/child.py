@@ -1,7 +1,8 @@
-"""Runs one stage of a cell in a process of its own (see `harness.nursery`). The only file that imports an entry's code."""
+"""Runs one stage of a cell in a process of its own (see `nursery`). The only file that imports an entry's code."""
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import inspect
 import os
@@ -23,13 +24,13 @@ from torch import Tensor
 
 from harness import complexity, contract, editions
 from harness.contract import Classifier, Clips, Teacher
-from harness.data.store import Layout
+from harness.data.test_clips import DEVICES
 from harness.data.training_data import ClipList, StoredData, dequantised
 from harness.files import digest_of_path, disk_mistake, find_path, replacing, write_bytes
 from harness.job import CHECKPOINT, LOGITS, TRAINED, Answer, Job
 from harness.lifeline import die_with_parent
-from harness.outcomes import Mistake, Outcome
-from harness.results import Reason
+from harness.outcomes import Mistake, Outcome, OverLimit
+from harness.results import Complexity, Reason
 from harness.validated import misfit
 
 ENTRY_MODULE = "dcase_bench_entry"
@@ -60,39 +61,30 @@ def _answer(job: Job) -> Answer:
     try:
         _settle(job)
         return STAGES[job.stage](job)
-    except Mistake as mistake:
-        return _ended(mistake.outcome, mistake.rule, mistake.problem, mistake.remedy)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        return _out_of_memory(error)
-    except OSError as error:
-        traceback.print_exc()
-        if error.errno is None:
-            return _crashed(job, error)
-        mistake = disk_mistake(error, f"A file of the stage {job.stage}")
-        return _ended(Outcome.CRASHED, mistake.rule, mistake.problem, mistake.remedy)
     except BaseException as error:  # noqa: BLE001 - also SystemExit: an entry that calls exit has crashed
-        if "can't allocate memory" in str(error):
-            return _out_of_memory(error)
-        traceback.print_exc()
-        return _crashed(job, error)
+        return _failed(job, error)
 
 
-def _ended(outcome: Outcome, rule: str, problem: str, remedy: str) -> Answer:
-    return Answer(outcome=outcome, reason=Reason(rule=rule, problem=problem, remedy=remedy))
-
-
-def _out_of_memory(error: BaseException) -> Answer:
-    traceback.print_exc()
-    problem = f"There was not enough memory: {_first_line(error)}"
-    return _ended(Outcome.OUT_OF_MEMORY, "stage.memory", problem, "Use smaller batches or a smaller network.")
-
-
-def _crashed(job: Job, error: BaseException) -> Answer:
+def _failed(job: Job, error: BaseException) -> Answer:
+    """What an exception means, in one sentence; its traceback goes to the log."""
+    if isinstance(error, Mistake):
+        return _ended(error.outcome, error.rule, error.problem, error.remedy)
+    traceback.print_exception(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        problem = f"There was not enough memory: {_first_line(error)}"
+        return _ended(Outcome.OUT_OF_MEMORY, "stage.memory", problem, "Use smaller batches or a smaller network.")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        full = disk_mistake(error, f"A file of the stage {job.stage}")
+        return _ended(Outcome.CRASHED, full.rule, full.problem, full.remedy)
     if isinstance(error, SystemExit):
         problem = f"The entry called exit({error.code}) in {job.stage}."
     else:
         problem = f"The entry raised {type(error).__name__} in {job.stage}{_place(job, error)}: {_first_line(error)}"
     return _ended(Outcome.CRASHED, "stage.crashed", problem, f"The whole text is in {job.log_file.name}.")
+
+
+def _ended(outcome: Outcome, rule: str, problem: str, remedy: str) -> Answer:
+    return Answer(outcome=outcome, reason=Reason(rule=rule, problem=problem, remedy=remedy))
 
 
 def _place(job: Job, error: BaseException) -> str:
@@ -108,11 +100,10 @@ def _first_line(error: BaseException) -> str:
 
 
 def _settle(job: Job) -> None:
-    """One seed for every generator, and arithmetic that gives the same bits every time on a CPU."""
+    """One seed for every generator; a CPU then gives the same bits every time."""
     random.seed(job.seed)
     np.random.seed(job.seed)  # noqa: NPY002 - for entries that draw from the global generator
     torch.manual_seed(job.seed)
-    torch.use_deterministic_algorithms(mode=job.device == "cpu", warn_only=True)
     if job.device == "cuda" and not torch.cuda.is_available():
         raise Mistake("device.cuda", "There is no CUDA device on this machine.", "Run with --device cpu.")
 
@@ -122,10 +113,18 @@ def _check(job: Job) -> Answer:
     config, shown, files = _config(entry, job)
     classifier = _built(entry, config, job)
     found = complexity.measure(entry, classifier, _task(job))
-    complexity.require_within(found, editions.load(job.edition) if job.edition else None)
     return Answer(
         outcome=Outcome.OK, config=shown, files=files, sample_rate=classifier.sample_rate, complexity=found
-    )
+    ).model_copy(update=_verdict(found, job))
+
+
+def _verdict(found: Complexity, job: Job) -> dict[str, Any]:
+    """What an answer says when the complexity exceeds the edition's limits; nothing when it does not."""
+    try:
+        complexity.require_within(found, editions.load(job.edition) if job.edition else None)
+    except OverLimit as over:
+        return {"outcome": over.outcome, "reason": Reason(rule=over.rule, problem=over.problem, remedy=over.remedy)}
+    return {}
 
 
 def _train(job: Job) -> Answer:
@@ -151,7 +150,9 @@ def _predict(job: Job) -> Answer:
     classifier = torch.load(job.folder / TRAINED, map_location="cpu", weights_only=False)
     weights = complexity.weights_digest(classifier)
     found = complexity.measure(entry, classifier, _task(job))
-    complexity.require_within(found, editions.load(job.edition) if job.edition else None)
+    verdict = _verdict(found, job)
+    if verdict:
+        return Answer(outcome=Outcome.OK, complexity=found, weights=weights).model_copy(update=verdict)
     classifier.to(job.device).eval()
     start = time.perf_counter()
     logits = _predictions(entry, classifier, job)
@@ -182,9 +183,7 @@ def _import_entry(folder: Path) -> contract.Entry:
 def _require_contract(module: ModuleType) -> None:
     config = module.__dict__.get("Config")
     if not (isinstance(config, type) and issubclass(config, contract.Config)):
-        raise Mistake(
-            "contract.config", "Config is no subclass of contract.Config.", "See harness/contract.py."
-        )
+        raise Mistake("contract.config", "Config is no subclass of contract.Config.", "See harness/contract.py.")
     for name, count in (("build", 2), ("train", 3), ("predict", 2)):
         function = module.__dict__.get(name)
         if not callable(function):
@@ -230,14 +229,10 @@ def _built(entry: contract.Entry, config: contract.Config, job: Job) -> Classifi
 def _require_classifier(value: object, function: str) -> None:
     if not isinstance(value, Classifier):
         problem = f"{function} returned {type(value).__name__} instead of a contract.Classifier."
-        raise Mistake(
-            "contract.classifier", problem, "Wrap the module: Classifier(frontend, network, sample_rate)."
-        )
+        raise Mistake("contract.classifier", problem, "Wrap the module: Classifier(frontend, network, sample_rate).")
     if not isinstance(value.sample_rate, int) or value.sample_rate <= 0:
         problem = f"The classifier's sample_rate is {value.sample_rate!r}."
-        raise Mistake(
-            "contract.sample_rate", problem, "Give a whole number of samples a second, such as 32000."
-        )
+        raise Mistake("contract.sample_rate", problem, "Give a whole number of samples a second, such as 32000.")
 
 
 def _save(classifier: Classifier, path: Path) -> None:
@@ -246,9 +241,7 @@ def _save(classifier: Classifier, path: Path) -> None:
             torch.save(classifier, stream)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         problem = f"What train returned cannot be saved: {_first_line(error)}."
-        raise Mistake(
-            "contract.save", problem, "Define its classes at the top level of a file of the entry."
-        ) from None
+        raise Mistake("contract.save", problem, "Define its classes at the top level of a file of the entry.") from None
 
 
 def _training_data(job: Job) -> StoredData:
@@ -256,9 +249,8 @@ def _training_data(job: Job) -> StoredData:
     device = torch.device(job.device)
     if files is None:
         return StoredData(ClipList.empty(), np.zeros((0, 0), np.int16), np.zeros(0, np.float32), 0, device)
-    layout = Layout(files.store, files.sample_rate, files.samples, files.clips)
-    clips = ClipList.load(files.list_file)
-    return StoredData(clips, layout.waveforms(), layout.scales(), files.sample_rate, device)
+    clips, store = ClipList.load(files.list_file), files.store
+    return StoredData(clips, store.waveforms(), store.scales(), store.sample_rate, device)
 
 
 @dataclass
@@ -312,19 +304,16 @@ def _accelerator(job: Job) -> str | None:
 
 
 @torch.inference_mode()
-def _predictions(
-    entry: contract.Entry, classifier: Classifier, job: Job
-) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _predictions(entry: contract.Entry, classifier: Classifier, job: Job) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Logits (clips, classes) float32 of every test clip, batch by batch."""
     assert job.test is not None  # noqa: S101 - the referee gives every predict stage its clips
-    waveforms = np.load(job.test / "waveforms.npy", mmap_mode="r")
-    scales = np.load(job.test / "scales.npy")
-    devices = (job.test / "devices.txt").read_text().split() if job.task.device_revealed else None
+    waveforms, scales = job.test.waveforms(), job.test.scales()
+    devices = (job.test.folder / DEVICES).read_text().split() if job.task.device_revealed else None
     parts = []
     for start in range(0, len(waveforms), job.batch_size):
         chosen = slice(start, start + job.batch_size)
         steps = torch.from_numpy(waveforms[chosen].copy()).to(job.device)
-        batch = dequantised(steps, torch.from_numpy(scales[chosen]).to(job.device))
+        batch = dequantised(steps, torch.from_numpy(scales[chosen].copy()).to(job.device))
         revealed = tuple(devices[chosen]) if devices else None
         logits = entry.predict(classifier, Clips(batch, classifier.sample_rate, revealed))
         parts.append(_valid(logits, len(batch), len(job.task.labels)))
@@ -340,13 +329,9 @@ def _valid(logits: object, clips: int, classes: int) -> np.ndarray[Any, np.dtype
     elif tuple(logits.shape) != (clips, classes):
         problem = f"predict returned shape {tuple(logits.shape)} for {clips} clips and {classes} classes."
     elif not logits.is_floating_point():
-        problem = (
-            f"predict returned {str(logits.dtype).removeprefix('torch.')} instead of floating-point logits."
-        )
+        problem = f"predict returned {str(logits.dtype).removeprefix('torch.')} instead of floating-point logits."
     elif not torch.isfinite(logits).all():
         problem = "predict returned values that are not finite."
     if problem:
-        raise Mistake(
-            "contract.logits", problem, "Return finite float logits (batch, classes), one row a clip."
-        )
+        raise Mistake("contract.logits", problem, "Return finite float logits (batch, classes), one row a clip.")
     return cast("Tensor", logits).float().cpu().numpy()

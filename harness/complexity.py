@@ -1,9 +1,10 @@
 """Parameters, bytes and multiply-accumulates of a classifier for one clip, and the organisers' own figure beside them.
 
-The thing counted is the traced `predict` on one clip (batch 1, evaluation mode), less what runs inside a frontend that has
-no learnable weights. fvcore counts one multiply-accumulate as one; batch normalisation and pooling are free, since they
-fold into or do not contract over weights. fvcore as installed gives the official 2024 baseline 31,019,968 and would reject
-it; the convention here gives 29,416,448, the organisers' torchinfo 29,419,156, and BOTH must be within the limit.
+The thing counted is the traced `predict` on one clip (batch 1, evaluation mode), less what runs inside a frontend
+that has no learnable weights. fvcore counts one multiply-accumulate as one; batch normalisation and pooling are free,
+since they fold into or do not contract over weights. fvcore as installed gives the official 2024 baseline 31,019,968
+and would reject it; the convention here gives 29,416,448, the organisers' torchinfo 29,419,156, and BOTH must be
+within the limit.
 """
 
 from __future__ import annotations
@@ -93,9 +94,7 @@ def _held_bytes(complexity: Complexity, edition: Edition) -> int:
 def weights_digest(classifier: nn.Module) -> str:
     """SHA-256 of every parameter and buffer: name, type, shape and bytes."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(
-        [*classifier.named_parameters(), *classifier.named_buffers()], key=lambda item: item[0]
-    ):
+    for name, tensor in sorted([*classifier.named_parameters(), *classifier.named_buffers()], key=lambda item: item[0]):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
         flat = tensor.detach().cpu().contiguous().flatten()
         digest.update(flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
@@ -113,16 +112,14 @@ def _is_free(frontend: nn.Module) -> bool:
     return not any(True for _ in frontend.parameters())
 
 
-def _traced_macs(
-    entry: Entry, classifier: Classifier, task: Task, waveform: Tensor
-) -> tuple[int, dict[str, int]]:
+def _traced_macs(entry: Entry, classifier: Classifier, task: Task, waveform: Tensor) -> tuple[int, dict[str, int]]:
     devices = (task.devices[0],) if task.device_revealed and task.devices else None
     wrapped = _Predict(entry, classifier, devices).eval()
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns about every shape that becomes a constant
         analysis = FlopCountAnalysis(wrapped, waveform)
-        analysis.set_op_handle(**{name: _nothing for name in FREE_OPERATORS})
+        analysis.set_op_handle(**dict.fromkeys(FREE_OPERATORS, _nothing))
         analysis.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
         by_module = analysis.by_module()
         uncounted = analysis.unsupported_ops()

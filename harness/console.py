@@ -54,8 +54,8 @@ class Reporter:
             TextColumn("{task.fields[shown]}"),
             TimeRemainingColumn(),
         )
-        with Bar(*columns, console=Console(file=self._stream), transient=True) as self._bar:
-            self._task = self._bar.add_task(name, total=None, shown="")
+        with Bar(*columns, console=Console(file=self._stream), transient=True) as bar:
+            self._bar, self._task = bar, bar.add_task(name, total=None, shown="")
             try:
                 yield self._move
             finally:
@@ -71,8 +71,6 @@ class Reporter:
             self.say(f"  {self._step}: {done}/{total} {shown}")
 
 
-def show_table(
-    rows: Sequence[Sequence[object]], headers: Sequence[str], stream: TextIO | None = None
-) -> None:
+def show_table(rows: Sequence[Sequence[object]], headers: Sequence[str], stream: TextIO | None = None) -> None:
     """A plain text table on standard output; numbers stand as they were formatted."""
     print(tabulate(rows, headers=headers, disable_numparse=True), file=stream or sys.stdout, flush=True)

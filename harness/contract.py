@@ -58,9 +58,9 @@ class Task:
 class Classifier(nn.Module):
     """A frontend (waveform to features, no learnable weights, not counted) and a network (counted).
 
-    `sample_rate` is the rate in Hz at which the frontend wants its waveforms: the referee resamples once, for everybody
-    alike. `frontend` takes float waveforms (batch, samples) in -1…1; `network` takes what the frontend gives and returns
-    logits (batch, classes).
+    `sample_rate` is the rate in Hz at which the frontend wants its waveforms: the referee resamples once, for
+    everybody alike. `frontend` takes float waveforms (batch, samples) in -1…1; `network` takes what the frontend
+    gives and returns logits (batch, classes).
     """
 
     def __init__(self, frontend: nn.Module, network: nn.Module, sample_rate: int) -> None:
@@ -91,8 +91,9 @@ class Clips:
 class Batch:
     """A batch of training clips.
 
-    `waveforms` (batch, samples) float32, `labels` (batch,) int64 in the order of `Task.labels`; `rows` (batch,) int64, the
-    clips' rows in their `TrainingData`, for looking up what belongs to a clip: `data.names[row]`, `data.devices[row]`.
+    `waveforms` (batch, samples) float32, `labels` (batch,) int64 in the order of `Task.labels`; `rows` (batch,)
+    int64, the clips' rows in their `TrainingData`, for looking up what belongs to a clip: `data.names[row]`,
+    `data.devices[row]`.
     """
 
     waveforms: Tensor
@@ -103,7 +104,8 @@ class Batch:
 class TrainingData(Protocol):
     """The clips of one training split. It never holds a test clip.
 
-    `names`, `labels`, `devices`, `segments` (the 10 s recording a clip was cut from) and `locations` have one item a clip.
+    `names`, `labels`, `devices`, `segments` (the 10 s recording a clip was cut from) and `locations` have one item a
+    clip.
     """
 
     sample_rate: int
@@ -137,8 +139,8 @@ class Teacher(Protocol):
 class Run(Protocol):
     """What the referee gives `train`: where, from which seed, and what to tell it.
 
-    `generator` is a CPU generator seeded by `seed`; draw everything random from it (torch's global generators are seeded
-    by the same number). `work` is a folder that only this cell writes to and that survives an interruption.
+    `generator` is a CPU generator seeded by `seed`; draw everything random from it (torch's global generators are
+    seeded by the same number). `work` is a folder that only this cell writes to and that survives an interruption.
     """
 
     device: torch.device

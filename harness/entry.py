@@ -54,9 +54,7 @@ class Submission(Record):
     authors: tuple[Author, ...] = Field(min_length=1)
     external_data: Literal["none"] | tuple[ExternalData, ...]
     tracks: tuple[str, ...] = Field(min_length=1)
-    systems: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], System] = Field(
-        min_length=1
-    )
+    systems: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], System] = Field(min_length=1)
     presets: dict[str, dict[str, Any]] = Field(default_factory=dict)
     source_code: str | None = None
     licence: str | None = None
@@ -86,9 +84,7 @@ def read(folder: Path) -> Entry:
     """The entry in `folder`. Nothing of it is run; raises `Mistake` with file, line or key and what to do."""
     folder = folder.resolve()
     if not folder.is_dir():
-        raise Mistake(
-            "entry.folder", f"{folder} is not a folder.", "Give the folder that holds submission.toml."
-        )
+        raise Mistake("entry.folder", f"{folder} is not a folder.", "Give the folder that holds submission.toml.")
     submission = read_toml(folder / "submission.toml", Submission, rule="entry")
     _require_names(folder / "submission.py")
     return Entry(folder, submission, digest_of_files(_sources(folder)))
@@ -100,9 +96,7 @@ def _require_names(path: Path) -> None:
     if missing:
         what = "class Config" if missing[0] == "Config" else f"function {missing[0]}"
         near = nearest(missing[0], defined) if defined else ""
-        raise Mistake(
-            "entry.names", f"{path} does not define the {what}. {near}".strip(), "See harness/contract.py."
-        )
+        raise Mistake("entry.names", f"{path} does not define the {what}. {near}".strip(), "See harness/contract.py.")
 
 
 def _parse(path: Path) -> ast.Module:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from harness import cell, entry, plan, process, results, tables, tracks
+from harness import cell, entry, plan, process, provenance, results, tables, tracks
 from harness.cell import Ground, Ready
 from harness.console import Progress, Reporter, show_table
 from harness.data import demo_folder, store, tau, test_clips
 from harness.data.dataset import Dataset
+from harness.data.store import Layout
+from harness.data.test_clips import TestClips
 from harness.engines import local
 from harness.entry import Entry
 from harness.files import digest_of_path, digest_of_value, find_path, require_writable
@@ -43,23 +45,22 @@ class Hands:
     reporter: Reporter
 
 
-def check(entry_folder: Path, track_name: str, choice: Choice, places: Places, reporter: Reporter) -> bool:
+def check(entry_folder: Path, track_name: str, choice: Choice, places: Places, hands: Hands) -> bool:
     """Checks contract and limits of the chosen systems and prints what was counted; True where all pass."""
     track, _ = tracks.load(track_name)
     read = entry.read(entry_folder)
     require_writable(places.cache, "The cache folder")
-    with Nursery() as nursery:
-        systems = checked_systems(read, track, choice, places, Hands(nursery, reporter))
+    systems = checked_systems(read, track, choice, places, hands)
     show_table(tables.complexity_rows(systems, track.rules), tables.COMPLEXITY)
     for system in systems:
         if system.check.reason:
             reason = system.check.reason
-            reporter.say(f"{system.name}: {reason.problem} {reason.remedy} [{reason.rule}]")
+            hands.reporter.say(f"{system.name}: {reason.problem} {reason.remedy} [{reason.rule}]")
     return all(system.check.outcome is Outcome.OK for system in systems)
 
 
 def evaluate(
-    entry_folder: Path, track_name: str, choice: Choice, places: Places, reporter: Reporter, *, dry_run: bool
+    entry_folder: Path, track_name: str, choice: Choice, places: Places, hands: Hands, *, dry_run: bool = False
 ) -> bool:
     """Walks every cell of the choice that has no result yet and prints the scores; True where all ended well."""
     track, track_folder = tracks.load(track_name)
@@ -67,14 +68,12 @@ def evaluate(
     require_writable(places.cache, "The cache folder")
     require_writable(places.results, "The results folder")
     command = f"nox -s evaluate -- {shlex.quote(str(entry_folder))} --track {shlex.quote(track_name)}"
-    dataset = read_dataset(track, track_folder, places, reporter)
+    dataset = read_dataset(track, track_folder, places, hands.reporter)
     ground = Ground(track, dataset, choice, places.results, places.cache, places.typed_in, command)
-    with Nursery() as nursery:
-        hands = Hands(nursery, reporter)
-        systems = checked_systems(read, track, choice, places, hands)
-        cells = plan.cells(systems, track, dataset, choice)
-        if not dry_run:
-            return walk_cells(cells, ground, hands)
+    systems = checked_systems(read, track, choice, places, hands)
+    cells = plan.cells(systems, track, dataset, choice)
+    if not dry_run:
+        return walk_cells(cells, ground, hands)
     show_plan(cells, ground)
     return all(system.check.outcome is Outcome.OK for system in systems)
 
@@ -91,9 +90,7 @@ def read_dataset(track: Track, track_folder: Path, places: Places, reporter: Rep
         return tau.read(folder, track, lists)
     source = track.source
     what = f" Download {source.record}; then" if source else " Then"
-    raise Mistake(
-        "data.missing", f"Track {track.name} needs --data DIR.{what}", "give its folder with --data."
-    )
+    raise Mistake("data.missing", f"Track {track.name} needs --data DIR.{what}", "give its folder with --data.")
 
 
 def checked_systems(read: Entry, track: Track, choice: Choice, places: Places, hands: Hands) -> list[System]:
@@ -107,7 +104,7 @@ def _checked(read: Entry, name: str, track: Track, choice: Choice, places: Place
     words = plan.task_words(track)
     identity = [
         plan.CONTRACT_VERSION, read.digest, name, settings, words.model_dump(), track.edition,
-        plan.package_versions(), choice.device, str(places.typed_in),
+        provenance.package_versions(), choice.device, str(places.typed_in),
     ]  # fmt: skip
     job = Job(
         stage="check",
@@ -155,23 +152,29 @@ def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:
 
 def _ready(one: Cell, ground: Ground, reporter: Reporter) -> Ready:
     """The cell with its clips packed, and so with its key."""
-    rate = one.system.check.sample_rate
+    training, test = _stores(one, ground)
+    packing = partial(reporter.step, f"packing waveforms at {training.sample_rate} Hz")
+    if one.rows is not None:
+        store.pack(training, ground.dataset, one.rows, packing)
+    test.pack(packing, device_revealed=ground.track.device_revealed)
+    found = plan.digests(one, ground.dataset, training, test)
+    return Ready(one, training, test, found, plan.key(one, ground.track, found, ground.choice.device))
+
+
+def _stores(one: Cell, ground: Ground) -> tuple[Layout, TestClips]:
+    """Where the training and the test clips of a cell are packed."""
+    rate, seconds = one.system.check.sample_rate, ground.track.clip_seconds
     assert rate is not None  # noqa: S101 - a check that ended well has it
-    rows = plan.rows_needed(ground.dataset, (one.split,))
-    packing = partial(reporter.step, f"packing waveforms at {rate} Hz")
-    layout = store.pack(ground.dataset, rows, rate, ground.track.clip_seconds, ground.cache, packing)
-    found = plan.digests(one, ground.dataset, layout)
-    return Ready(one, layout, found, plan.key(one, ground.track, found, ground.choice.device))
+    training = store.layout(ground.dataset, rate, seconds, "int16", ground.cache)
+    return training, test_clips.shuffled(ground.dataset, rate, seconds, ground.cache)
 
 
 def _walk(ready: Ready, ground: Ground, hands: Hands) -> Result:
     one = ready.cell
     name = f"{one.system.entry.name}/{one.system.name} split {one.split} seed {one.seed}"
-    revealed = ground.track.device_revealed
-    test = test_clips.extract(ground.dataset, ready.layout, ground.cache, device_revealed=revealed)
     with hands.reporter.step(name) as progress:
         shown = {stage: partial(_tell, progress, stage) for stage in ("train", "predict")}
-        return cell.walk(ready, ground, test, hands.nursery, shown)
+        return cell.walk(ready, ground, hands.nursery, shown)
 
 
 def _tell(progress: Progress, stage: str, done: int, total: int, metrics: str) -> None:
@@ -194,12 +197,10 @@ def _plan_row(one: Cell, ground: Ground) -> tables.Row:
 
 def _is_finished(one: Cell, ground: Ground) -> bool:
     """Whether the cell has its result; nothing is packed to find out."""
-    rate = one.system.check.sample_rate
-    rows = plan.rows_needed(ground.dataset, (one.split,))
-    layout = store.packed(ground.dataset, rows, rate or 0, ground.track.clip_seconds, ground.cache)
-    if layout is None:
+    training, test = _stores(one, ground)
+    if not test.packed or (one.rows is not None and not store.holds(training, ground.dataset, one.rows)):
         return False
-    key = plan.key(one, ground.track, plan.digests(one, ground.dataset, layout), ground.choice.device)
+    key = plan.key(one, ground.track, plan.digests(one, ground.dataset, training, test), ground.choice.device)
     return results.finished(one.identity, key, ground.results) is not None
 
 

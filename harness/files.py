@@ -47,9 +47,7 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401 - any JSON value
 def disk_mistake(error: OSError, what: str) -> Mistake:
     """The sentence for an `OSError` met while writing `what`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Mistake(
-            "disk.full", f"{what} could not be written: the disk is full.", "Free some space and run again."
-        )
+        return Mistake("disk.full", f"{what} could not be written: the disk is full.", "Free some space and run again.")
     reason = error.strerror or type(error).__name__
     return Mistake(
         "disk.unwritable", f"{what} could not be written: {reason}.", "Check the folder and its permissions."

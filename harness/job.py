@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.data.store import Layout
 from harness.outcomes import Outcome
 from harness.results import Complexity, Reason
 from harness.validated import Record
@@ -22,12 +23,9 @@ class TaskWords(Record):
 
 
 class TrainingFiles(Record):
-    """Where the clips of a training split lie: a packed store (see `data.store.Layout`) and the list of its rows."""
+    """Where the clips of a training split lie: a packed store and the list of its rows."""
 
-    store: Path
-    sample_rate: int
-    samples: int
-    clips: int
+    store: Layout
     list_file: Path
 
 
@@ -45,7 +43,7 @@ class Job(Record):
     seed: int = 0
     batch_size: int = 256
     training: TrainingFiles | None = None
-    test: Path | None = None
+    test: Layout | None = None
 
     @property
     def answer_file(self) -> Path:
@@ -63,8 +61,8 @@ class Job(Record):
 class Answer(Record):
     """How a stage ended and what it found; fields that the stage has nothing to say about are None.
 
-    `config` is the whole configuration with its defaults, `files` the digests of the files it names, `weights` the digest
-    of the classifier's tensors, `work_seconds` the time inside the entry's own function.
+    `config` is the whole configuration with its defaults, `files` the digests of the files it names, `weights` the
+    digest of the classifier's tensors, `work_seconds` the time inside the entry's own function.
     """
 
     outcome: Outcome

@@ -1,8 +1,9 @@
 """Child processes that start at once: a process that has imported torch waits for jobs and forks a child for each.
 
-Importing torch takes seconds; a cell starts two or three processes. The waiting process runs nothing of an entry itself.
+Importing torch takes seconds; a cell starts two or three processes. The waiting process runs nothing of an entry
+itself.
 
-    python -m harness.nursery        a job file's path a line on standard input; answers "<pid>" and, later, "<exit status>"
+    python -m harness.nursery     reads a job file's path a line; answers "<pid>" and, later, "<exit status>"
 """
 
 from __future__ import annotations

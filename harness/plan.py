@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from harness.data.dataset import Dataset, Rows
 from harness.data.store import Layout
+from harness.data.test_clips import TestClips
 from harness.entry import Entry
 from harness.files import digest_of_value
 from harness.job import Answer, TaskWords
@@ -146,9 +145,10 @@ def cells(systems: Iterable[System], track: Track, dataset: Dataset, choice: Cho
     ]
 
 
-def digests(cell: Cell, dataset: Dataset, layout: Layout) -> Digests:
+def digests(cell: Cell, dataset: Dataset, store: Layout, test: TestClips) -> Digests:
     """What goes into the cell: entry, named files, lists, and the audio itself."""
-    fingerprints = [layout.fingerprint(rows) for rows in (cell.rows, dataset.test) if rows is not None]
+    training = [] if cell.rows is None else [store.fingerprint(cell.rows)]
+    fingerprints = [*training, test.fingerprint]
     return Digests(
         entry=cell.system.entry.digest,
         files=cell.system.check.files or {},
@@ -171,7 +171,7 @@ def list_digest(dataset: Dataset, rows: Rows) -> str:
 
 
 def key(cell: Cell, track: Track, found: Digests, device: str) -> str:
-    """The digest of everything that decides the cell's numbers; the order in which things were typed does not matter."""
+    """The digest of everything that decides the cell's numbers; the order of what was typed does not matter."""
     return digest_of_value(
         {
             "contract": CONTRACT_VERSION,
@@ -184,12 +184,6 @@ def key(cell: Cell, track: Track, found: Digests, device: str) -> str:
             "device": device,
         }
     )
-
-
-def rows_needed(dataset: Dataset, splits: Sequence[str]) -> Rows:
-    """Rows of every clip that the splits and the test list name, each once."""
-    lists = [dataset.splits[split] for split in splits if split in dataset.splits]
-    return np.unique(np.concatenate([*lists, dataset.test]))
 
 
 def cell_folder(cache: Path, cell_key: str) -> Path:

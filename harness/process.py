@@ -1,4 +1,4 @@
-"""Starts the child process of a stage and sees to its end: limits from outside, its output kept, nothing left running."""
+"""Runs a stage in a child process and sees to its end: limits from outside, output kept, nothing left running."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def run(job: Job, allowance: Allowance, nursery: Nursery, on_progress: OnProgres
             _watch(child, job, allowance, watch, on_progress)
     except NurseryDied:
         watch.status = -signal.SIGKILL
-    answer = _read_answer(job, watch)
-    return answer.model_copy(
-        update={"seconds": time.monotonic() - start, "peak_memory_bytes": watch.peak_memory}
-    )
+    took = {"seconds": time.monotonic() - start, "peak_memory_bytes": watch.peak_memory}
+    answer = _read_answer(job, watch).model_copy(update=took)
+    write_bytes(job.answer_file, answer.model_dump_json(indent=1).encode())
+    return answer
 
 
 @contextmanager
@@ -88,9 +88,7 @@ def _started(job_file: Path, nursery: Nursery, watch: _Watch) -> Iterator[Child]
         _end(child, watch)
 
 
-def _watch(
-    child: Child, job: Job, allowance: Allowance, watch: _Watch, on_progress: OnProgress | None
-) -> None:
+def _watch(child: Child, job: Job, allowance: Allowance, watch: _Watch, on_progress: OnProgress | None) -> None:
     """Waits for the child; ends the wait with a verdict when it takes more than it may."""
     next_look = 0.0
     shown = b""
@@ -110,14 +108,10 @@ def _excess(job: Job, allowance: Allowance, watch: _Watch) -> tuple[Outcome, Rea
     watch.peak_memory = max(watch.peak_memory, memory)
     if time.monotonic() > watch.deadline:
         problem = f"The stage {job.stage} took longer than {allowance.seconds:g} s."
-        return Outcome.TIMED_OUT, Reason(
-            rule="stage.time", problem=problem, remedy="Make it faster or shorter."
-        )
+        return Outcome.TIMED_OUT, Reason(rule="stage.time", problem=problem, remedy="Make it faster or shorter.")
     if memory > allowance.memory_gib * GIB:
         problem = f"The stage {job.stage} took more than {allowance.memory_gib:g} GiB of memory."
-        return Outcome.OUT_OF_MEMORY, Reason(
-            rule="stage.memory", problem=problem, remedy="Use smaller batches."
-        )
+        return Outcome.OUT_OF_MEMORY, Reason(rule="stage.memory", problem=problem, remedy="Use smaller batches.")
     if len(family) > MOST_PROCESSES:
         problem = f"The stage {job.stage} started more than {MOST_PROCESSES} processes."
         return Outcome.CRASHED, Reason(rule="stage.processes", problem=problem, remedy="Start fewer.")
@@ -128,7 +122,7 @@ def _excess(job: Job, allowance: Allowance, watch: _Watch) -> tuple[Outcome, Rea
 
 
 def _family(others: frozenset[int]) -> list[psutil.Process]:
-    """The child and all that descends from it, also what left its session: everything below us that is not of `others`."""
+    """The child and all that descends from it, also what left its session: all below us but `others`."""
     return [process for process in _descendants() if process.pid not in others]
 
 
@@ -153,7 +147,7 @@ def _pass_on(job: Job, shown: bytes, on_progress: OnProgress | None) -> bytes:
         return shown
     if content == shown or on_progress is None:
         return content
-    done, total, metrics = (content.decode(errors="replace").split(" ", 2) + ["", "", ""])[:3]
+    done, total, metrics = [*content.decode(errors="replace").split(" ", 2), "", "", ""][:3]
     if done.isdigit() and total.isdigit():
         on_progress(int(done), int(total), metrics)
     return content
@@ -196,9 +190,7 @@ def _silent_end(job: Job, code: int) -> Answer:
     log = f"The whole text is in {job.log_file.name}."
     if code == -signal.SIGKILL:
         problem = f"The stage {job.stage} was killed, most likely by the system for want of memory."
-        reason = Reason(
-            rule="stage.memory", problem=problem, remedy="Use smaller batches, or free some memory."
-        )
+        reason = Reason(rule="stage.memory", problem=problem, remedy="Use smaller batches, or free some memory.")
         return Answer(outcome=Outcome.OUT_OF_MEMORY, reason=reason)
     how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
     problem = f"The stage {job.stage} ended {how} and left no answer."

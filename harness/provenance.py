@@ -33,7 +33,7 @@ def describe(folder: Path) -> Provenance:
 
 
 def commit_of(folder: Path) -> tuple[str | None, bool | None]:
-    """(commit, whether the tree has changes beside `reports/`); (None, None) where there is no repository or no commit."""
+    """(commit, whether the tree has changes beside `reports/`); (None, None) where there is no commit."""
     try:
         repository = git.Repo(folder, search_parent_directories=True)
         commit = repository.head.commit.hexsha

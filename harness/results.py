@@ -1,8 +1,8 @@
 """Results: the JSON record of a cell, its place on disk, and reading them all back.
 
-    <results>/<track>/<entry>/<system>/split<split>-seed<seed>.json            a scored cell
-    <results>/<track>/<entry>/<system>/split<split>-seed<seed>.failure.json    how the last try failed, until one succeeds
-    <results>/<track>/<entry>/<system>/split<split>-seed<seed>.npz             predictions, float16, clips in test-list order
+    <results>/<track>/<entry>/<system>/split<split>-seed<seed>.json           a scored cell
+    <results>/<track>/<entry>/<system>/split<split>-seed<seed>.failure.json   how the last try failed
+    <results>/<track>/<entry>/<system>/split<split>-seed<seed>.npz            predictions in the order of the test list
 
 A system whose fields were changed with --set has the digest of the changes in its file names: it is another system.
 """
@@ -101,7 +101,7 @@ class Identity(Record):
 class Result(Record):
     """The record of one cell."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     key: str
     identity: Identity
     outcome: Outcome
@@ -156,7 +156,7 @@ def write(result: Result, results: Path, logits: ArrayLike | None = None) -> Pat
 
 
 def packed_predictions(logits: ArrayLike) -> bytes:
-    """A compressed npz: `log_probabilities` float16 (clips, classes), and `predicted`, the arg-max at full precision."""
+    """A compressed npz: `log_probabilities` float16 (clips, classes); `predicted`, the arg-max at full precision."""
     z = np.asarray(logits, dtype=np.float64)
     buffer = BytesIO()
     log_p = np.maximum(log_softmax(z, axis=1), np.finfo(np.float16).min).astype(np.float16)
@@ -173,9 +173,7 @@ def read(path: Path) -> Result | Damaged:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return Damaged(
-            path, f"is no result of schema {SCHEMA_VERSION} ({where or 'the whole file'}: {first['msg']})"
-        )
+        return Damaged(path, f"is no result of schema {SCHEMA_VERSION} ({where or 'the whole file'}: {first['msg']})")
 
 
 def read_all(folders: Sequence[Path]) -> Iterator[tuple[Path, Result | Damaged]]:
@@ -186,7 +184,7 @@ def read_all(folders: Sequence[Path]) -> Iterator[tuple[Path, Result | Damaged]]
 
 
 def finished(identity: Identity, key: str, results: Path) -> Result | None:
-    """The scored result of this very key, with its predictions beside it, or None: then the cell is to be walked."""
+    """The scored result of this very key, with its predictions; None where the cell is still to be walked."""
     path = identity.path(results)
     if not path.is_file() or not path.with_suffix(".npz").is_file():
         return None

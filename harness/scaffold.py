@@ -22,9 +22,7 @@ def new(name: str, into: Path) -> Path:
     if folder.exists():
         raise Mistake("new.exists", f"{folder} exists already.", "Choose another name, or remove it first.")
     if not TEMPLATE.is_dir():
-        raise Mistake(
-            "new.template", "submissions/_template is not here.", "Run this in a clone of the project."
-        )
+        raise Mistake("new.template", "submissions/_template is not here.", "Run this in a clone of the project.")
     try:
         shutil.copytree(TEMPLATE, folder, ignore=shutil.ignore_patterns("__pycache__"))
     except OSError as error:

@@ -1,7 +1,7 @@
 """Scores of a system's predictions. Pure functions of logits, labels and devices; nothing is rounded here.
 
-Sources: macro-average accuracy and device groups as in the DCASE 2024 baseline; log loss as in the 2022 baseline; expected
-calibration error of Guo et al., 2017, with 15 bins.
+Sources: macro-average accuracy and device groups as in the DCASE 2024 baseline; log loss as in the 2022 baseline;
+expected calibration error of Guo et al., 2017, with 15 bins.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class ClassScore(Record):
 class Scores(Record):
     """All scores of one cell. Accuracies are in 0…1, losses in nats.
 
-    `confusion[i][j]` counts clips of class i taken for class j. `seen_unseen_gap` is the accuracy of the group `seen` minus
-    that of `unseen`, None where the track has no such groups.
+    `confusion[i][j]` counts clips of class i taken for class j. `seen_unseen_gap` is the accuracy of the group `seen`
+    minus that of `unseen`, None where the track has no such groups.
     """
 
     clips: int
@@ -64,7 +64,7 @@ def score(
     names: Sequence[str],
     groups: Mapping[str, Sequence[str]],
 ) -> Scores:
-    """Scores of `logits` (clips, classes) against `labels` (clips,); `names` are the classes, `groups` the device groups.
+    """Scores of `logits` (clips, classes) against `labels` (clips,); `names` are classes, `groups` of devices.
 
     Raises ValueError for no clips and for arrays that do not fit together: an empty score is an error, not a NaN.
     """
@@ -90,13 +90,9 @@ def score(
 
 def _require_fit(z: Floats, y: Ints, devices: Sequence[str], names: Sequence[str]) -> None:
     if z.ndim != 2 or not len(z) or z.shape[1] != len(names):
-        raise ValueError(
-            f"logits have shape {z.shape}; (clips, {len(names)}) with at least one clip is needed"
-        )
+        raise ValueError(f"logits have shape {z.shape}; (clips, {len(names)}) with at least one clip is needed")
     if len(y) != len(z) or len(devices) != len(z):
-        raise ValueError(
-            f"{len(z)} rows of logits, {len(y)} labels and {len(devices)} devices do not fit together"
-        )
+        raise ValueError(f"{len(z)} rows of logits, {len(y)} labels and {len(devices)} devices do not fit together")
     if y.min() < 0 or y.max() >= len(names):
         raise ValueError(f"labels lie in 0…{len(names) - 1}; these reach from {y.min()} to {y.max()}")
     if not np.isfinite(z).all():
@@ -105,7 +101,8 @@ def _require_fit(z: Floats, y: Ints, devices: Sequence[str], names: Sequence[str
 
 def predicted(log_p: Floats) -> Ints:
     """The most likely class of each row; the first one where two are equally likely."""
-    return log_p.argmax(axis=1).astype(np.int64)
+    best: Ints = log_p.argmax(axis=1).astype(np.int64)
+    return best
 
 
 def accuracy(log_p: Floats, y: Ints) -> float:
@@ -125,14 +122,12 @@ def log_loss(log_p: Floats, y: Ints) -> float:
 
 
 def expected_calibration_error(log_p: Floats, y: Ints, bins: int = CALIBRATION_BINS) -> float:
-    """Mean distance between confidence and accuracy over equal bins (low, high] of confidence, weighted by their clips."""
+    """Mean distance of confidence and accuracy over equal bins (low, high] of confidence, weighted by clips."""
     confidence = np.exp(log_p.max(axis=1))
     right = predicted(log_p) == y
     index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     clips = np.bincount(index, minlength=bins)
-    sums = np.bincount(index, weights=confidence, minlength=bins) - np.bincount(
-        index, weights=right, minlength=bins
-    )
+    sums = np.bincount(index, weights=confidence, minlength=bins) - np.bincount(index, weights=right, minlength=bins)
     return float(np.abs(sums).sum() / clips.sum())
 
 

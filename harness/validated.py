@@ -46,22 +46,16 @@ def read_text(path: Path, *, rule: str) -> str:
     except UnicodeDecodeError:
         raise Mistake(f"{rule}.encoding", f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
     except OSError as error:
-        raise Mistake(
-            f"{rule}.unreadable", f"{path} cannot be read: {error.strerror}.", "Check the path."
-        ) from None
+        raise Mistake(f"{rule}.unreadable", f"{path} cannot be read: {error.strerror}.", "Check the path.") from None
 
 
-def misfit(
-    error: ValidationError, model: type[BaseModel], *, where: str, rule: str, text: str = ""
-) -> Mistake:
+def misfit(error: ValidationError, model: type[BaseModel], *, where: str, rule: str, text: str = "") -> Mistake:
     """One `Mistake` that names every key which does not fit `model`, with its line in `text` where it has one."""
     sentences = [_sentence(item["loc"], item["type"], item["msg"], model, text) for item in error.errors()]
     return Mistake(f"{rule}.fields", f"{where}: {' '.join(sentences)}", "Correct it and run again.")
 
 
-def _sentence(
-    location: Sequence[int | str], kind: str, message: str, model: type[BaseModel], text: str
-) -> str:
+def _sentence(location: Sequence[int | str], kind: str, message: str, model: type[BaseModel], text: str) -> str:
     key = ".".join(str(part) for part in location) or "the whole file"
     line = _line_of(location, text)
     at = f"line {line}, " if line else ""
@@ -107,9 +101,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise Mistake(
-                "settings.form", f'"--set {pair}" is not of the form key=value.', "Write --set key=value."
-            )
+            raise Mistake("settings.form", f'"--set {pair}" is not of the form key=value.', "Write --set key=value.")
         if key in settings:
             raise Mistake("settings.twice", f'"--set {key}=…" is given twice.', "Give it once.")
         settings[key.strip()] = _toml_value(value)

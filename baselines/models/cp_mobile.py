@@ -36,9 +36,7 @@ class Shape:
 
 
 SHAPE_2023 = Shape()
-SHAPE_2024 = Shape(
-    channels_multiplier=1.8, expansion_rate=2.1, strides=STRIDES_2024, response_normalisation=False
-)
+SHAPE_2024 = Shape(channels_multiplier=1.8, expansion_rate=2.1, strides=STRIDES_2024, response_normalisation=False)
 
 
 def make_divisible(channels: float, divisor: int = 8) -> int:
@@ -50,7 +48,7 @@ def make_divisible(channels: float, divisor: int = 8) -> int:
 def conv_norm(
     inputs: int, outputs: int, kernel: int, stride: int | Stride = 1, groups: int = 1, *, relu: bool = True
 ) -> nn.Sequential:
-    """Convolution without bias, batch-norm and, unless told otherwise, ReLU. (N, inputs, F, T) to (N, outputs, F', T')."""
+    """Convolution without bias, batch-norm, maybe ReLU: (N, inputs, F, T) to (N, outputs, F', T')."""
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
     parts: list[nn.Module] = [convolution, nn.BatchNorm2d(outputs)]
     return nn.Sequential(*parts, nn.ReLU(inplace=True)) if relu else nn.Sequential(*parts)
@@ -71,15 +69,14 @@ class ResponseNormalisation(nn.Module):
         """(N, C, F, T) to the same shape."""
         norm = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True)
         relative = norm / (norm.mean(dim=1, keepdim=True) + 1e-6)
-        return self.gamma * x * relative + self.beta + x
+        normalised: Tensor = self.gamma * x * relative + self.beta + x
+        return normalised
 
 
 class Block(nn.Module):
     """Inverted residual block: expand 1x1, depthwise 3x3, project 1x1; a shortcut where the widths agree."""
 
-    def __init__(
-        self, inputs: int, outputs: int, expansion: float, stride: Stride, *, normalise: bool
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, expansion: float, stride: Stride, *, normalise: bool) -> None:
         super().__init__()
         width = make_divisible(inputs * expansion)
         self.block = nn.Sequential(
@@ -98,8 +95,8 @@ class Block(nn.Module):
         y: Tensor = self.block(x)
         if self.shortcut is not None:
             y = y + self.shortcut(x)
-        y = self.after_block_activation(self.after_block_norm(y))
-        return y
+        activated: Tensor = self.after_block_activation(self.after_block_norm(y))
+        return activated
 
 
 class CPMobile(nn.Module):

@@ -77,9 +77,7 @@ def _read_meta(path: Path, labels: Sequence[str]) -> list[Clip]:
     if not clips:
         raise Mistake("data.meta", f"{path} lists no clip.", "Unpack the meta archive again.")
     if len({clip.name for clip in clips}) != len(clips):
-        raise Mistake(
-            "data.twice", f"{path} lists {_first_twice(clips)} twice.", "Every clip may stand there once."
-        )
+        raise Mistake("data.twice", f"{path} lists {_first_twice(clips)} twice.", "Every clip may stand there once.")
     return clips
 
 
@@ -144,15 +142,11 @@ def _table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]
             if missing:
                 has = ", ".join(reader.fieldnames or ()) or "nothing"
                 problem = f'{path} has no column "{missing[0]}"; its header has {has}.'
-                raise Mistake(
-                    "data.column", problem, "Columns are separated by tabs and named in the first line."
-                )
+                raise Mistake("data.column", problem, "Columns are separated by tabs and named in the first line.")
             rows = [(reader.line_num, row) for row in reader]
     except UnicodeDecodeError:
         raise Mistake("data.encoding", f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
     for number, row in rows:
         if any(row[column] is None or row[column] == "" for column in columns):
-            raise Mistake(
-                "data.row", f"{path}, line {number} has too few columns.", "Complete or remove the line."
-            )
+            raise Mistake("data.row", f"{path}, line {number} has too few columns.", "Complete or remove the line.")
     return rows

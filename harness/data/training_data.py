@@ -46,7 +46,8 @@ class ClipList:
     @classmethod
     def empty(cls) -> ClipList:
         """No clip: what a track without a training list has."""
-        return cls(**{name: np.array([], dtype=np.int64) for name in cls.__dataclass_fields__})
+        words, numbers = np.array([], dtype=np.str_), np.array([], dtype=np.int64)
+        return cls(words, numbers, words, words, words, numbers)
 
     def take(self, chosen: NDArray[np.bool_]) -> ClipList:
         """The clips where `chosen` is True."""
@@ -128,7 +129,7 @@ class StoredData:
     def _fits(self) -> bool:
         needed = len(self) * self._waveforms.shape[1] * 2
         free, _ = torch.cuda.mem_get_info(self._device)
-        return needed < RESIDENT_SHARE * free
+        return bool(needed < RESIDENT_SHARE * free)
 
     def _gathered(self, part: Tensor) -> tuple[Tensor, Tensor]:
         """int16 steps (batch, samples) and scales (batch,) of some clips, on the device."""

@@ -1,4 +1,4 @@
-"""Tracks: what is ranked together. A data set, its splits, its device groups, a metric, and (maybe) an edition's limits."""
+"""Tracks: what is ranked together. A data set, splits, device groups, a metric, and (maybe) an edition's limits."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ class Source(Record):
 class Track(Record):
     """One track, as its TOML file has it.
 
-    `splits` maps the name of a training split to its list file, `test` names the list of test clips; list files are looked
-    for in the data folder, in its `split_setup/` and `evaluation_setup/`, in `--splits DIR`, and beside the track's file.
+    `splits` maps the name of a training split to its list file, `test` names the list of test clips; list files are
+    looked for in the data folder, in its `split_setup/` and `evaluation_setup/`, in `--splits DIR`, and beside the
+    track's file.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")

@@ -1,7 +1,7 @@
 """Logistic regression on log-mel statistics: what is left when nothing but the average spectrum is known.
 
-The features are the mean and the standard deviation over time of 256 log-mel bands, standardised on the training split; the
-weights minimise cross-entropy plus an L2 penalty and are found by L-BFGS over the whole split.
+The features are the mean and the standard deviation over time of 256 log-mel bands, standardised on the training
+split; the weights minimise cross-entropy plus an L2 penalty and are found by L-BFGS over the whole split.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ class Linear(Classifier):
     """Statistics and one linear layer; standardisation is folded into the layer's weights."""
 
     def __init__(self, config: Config, task: Task) -> None:
-        layer = nn.Linear(2 * DCASE_2024.n_mels, task.n_classes)
-        super().__init__(LogMel(DCASE_2024), nn.Sequential(Statistics(), layer), DCASE_2024.sample_rate)
+        statistics, layer = Statistics(), nn.Linear(2 * DCASE_2024.n_mels, task.n_classes)
+        super().__init__(LogMel(DCASE_2024), nn.Sequential(statistics, layer), DCASE_2024.sample_rate)
+        self.statistics, self.layer = statistics, layer
         self.config = config
 
 
@@ -50,15 +51,12 @@ def build(config: Config, task: Task) -> Classifier:
 def train(classifier: Linear, data: TrainingData, run: Run) -> Classifier:
     """Fits the layer on the whole split at once; the same weights for every seed."""
     classifier.to(run.device)
-    statistics, layer = classifier.network
-    assert isinstance(layer, nn.Linear)  # noqa: S101 - for the type checker; `Linear` builds it
+    statistics, layer = classifier.statistics, classifier.layer
     batches = data.batches(classifier.config.batch_size)
     x = torch.cat([statistics(classifier.frontend(batch.waveforms)) for batch in batches])
     deviation, mean = torch.std_mean(x, dim=0)
     deviation = deviation.clamp_min(1e-6)
-    weight, bias = _logistic_regression(
-        (x - mean) / deviation, data.labels.to(run.device), classifier.config, run
-    )
+    weight, bias = _logistic_regression((x - mean) / deviation, data.labels.to(run.device), classifier.config, run)
     layer.weight.copy_(weight / deviation)
     layer.bias.copy_(bias - layer.weight @ mean)
     return classifier
@@ -69,7 +67,7 @@ def predict(classifier: Classifier, clips: Clips) -> Tensor:
     return classifier(clips.waveforms)  # type: ignore[no-any-return]
 
 
-@torch.enable_grad()  # type: ignore[no-untyped-call, untyped-decorator]
+@torch.enable_grad()
 def _logistic_regression(x: Tensor, labels: Tensor, config: Config, run: Run) -> tuple[Tensor, Tensor]:
     """Weight (classes, features) and bias (classes,) that minimise the penalised cross-entropy."""
     classes = int(labels.max()) + 1

@@ -1,0 +1,77 @@
+"""Sessions: each is an install and one line of `python -m harness …`, pytest, ruff or mypy."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "tests"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """The project as it lies here, with the dependency groups of pyproject.toml."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+@nox.session
+def evaluate(session: nox.Session) -> None:
+    """Check, train, predict, score and publish: nox -s evaluate -- ENTRY [--track T --data DIR ...]."""
+    install(session)
+    session.run("python", "-m", "harness", "evaluate", *session.posargs)
+
+
+@nox.session
+def check(session: nox.Session) -> None:
+    """Contract and limits, in seconds, nothing trained: nox -s check -- ENTRY."""
+    install(session)
+    session.run("python", "-m", "harness", "check", *session.posargs)
+
+
+@nox.session
+def new(session: nox.Session) -> None:
+    """A working folder to start from: nox -s new -- NAME."""
+    install(session)
+    session.run("python", "-m", "harness", "new", *session.posargs)
+
+
+@nox.session
+def leaderboard(session: nox.Session) -> None:
+    """Pages from reports/results: nox -s leaderboard."""
+    install(session)
+    session.run("python", "-m", "harness", "leaderboard", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test: nox -s tests [-- pytest options]."""
+    install(session, "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Benchmarks, run alone on the machine; figures go to reports/benchmarks/: nox -s bench [-- pytest options]."""
+    install(session, "tests")
+    session.run(
+        "pytest", "benchmarks", "--benchmark-enable", "--benchmark-only", "-o", "addopts=",
+        "--benchmark-json=reports/benchmarks/latest.json", *session.posargs,
+    )  # fmt: skip
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style: ruff."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types: mypy --strict."""
+    install(session, "types")
+    session.run("mypy")

@@ -1,0 +1,70 @@
+"""A small convolutional network on log-mel features: change it into yours. The contract is harness/contract.py."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from baselines import augmentations
+from baselines.frontends import DCASE_2024, LogMel
+from baselines.models.cp_mobile import conv_norm
+from baselines.training import Recipe, fit
+from harness import contract
+from harness.contract import Batch, Classifier, Clips, Run, Task, TrainingData
+
+
+class Config(contract.Config):
+    """Every knob. A system in submission.toml and `--set key=value` override these."""
+
+    channels: int = Field(default=16, ge=8)
+    epochs: int = Field(default=50, ge=1)
+    batch_size: int = Field(default=64, ge=2)
+    learning_rate: float = Field(default=0.003, gt=0)
+    mixstyle_probability: float = Field(default=0.4, ge=0, le=1)
+
+
+class MyClassifier(Classifier):
+    """Four convolutions, each halving both axes, and the mean over what is left."""
+
+    def __init__(self, config: Config, task: Task) -> None:
+        width = config.channels
+        network = nn.Sequential(
+            conv_norm(1, width, 3, 2),
+            conv_norm(width, width, 3, 2),
+            conv_norm(width, 2 * width, 3, 2),
+            conv_norm(2 * width, 2 * width, 3, 2),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(2 * width, task.n_classes),
+        )
+        super().__init__(LogMel(DCASE_2024), network, DCASE_2024.sample_rate)
+        self.config = config
+
+
+def build(config: Config, task: Task) -> Classifier:
+    """The untrained network; its limits are checked before anything is trained."""
+    return MyClassifier(config, task)
+
+
+def train(classifier: MyClassifier, data: TrainingData, run: Run) -> Classifier:
+    """Trains on the split; draw everything random from `run.generator`."""
+    config = classifier.config
+    classifier.to(run.device)
+
+    def logits(network: nn.Module, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            features = classifier.frontend(batch.waveforms)
+            if augmentations.chance(config.mixstyle_probability, run.generator):
+                features = augmentations.freq_mixstyle(features, 0.3, run.generator)
+        return network(features)  # type: ignore[no-any-return]
+
+    recipe = Recipe(config.epochs, config.batch_size, config.learning_rate, weight_decay=1e-4, warmup_steps=20)
+    fit(classifier.network, logits, data, run, recipe)
+    return classifier
+
+
+def predict(classifier: Classifier, clips: Clips) -> Tensor:
+    """Logits (batch, classes): what is scored, timed and counted."""
+    logits: Tensor = classifier(clips.waveforms)
+    return logits
