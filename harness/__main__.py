@@ -69,6 +69,9 @@ def leaderboard(options: argparse.Namespace, reporter: Reporter) -> bool:
     """Pages from results."""
     from leaderboard import site  # noqa: PLC0415
 
+    for folder in options.also:
+        if not folder.is_dir():
+            raise Mistake("results.folder", f"{folder} is not a folder.", "Give a folder of results with --also.")
     report = site.build([options.results, *options.also], options.out)
     for damaged in report.damaged:
         reporter.say(f"error: {damaged.path} {damaged.why}. Remove it or write it again.")

@@ -27,11 +27,15 @@ class Reporter:
     """Tells of steps and their progress on a stream; `say` for a line that stays."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+        self._given = stream
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._step = ""
         self._next_line = 0.0
+
+    @property
+    def _stream(self) -> TextIO:
+        return self._given or sys.stderr
 
     def say(self, line: str) -> None:
         """One line that stays."""

@@ -138,7 +138,7 @@ def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:
     refused = [one for one in cells if one.system.check.outcome is not Outcome.OK]
     done += [cell.failed_check(one, ground) for one in refused]
     ready = [_ready(one, ground, hands.reporter) for one in cells if one not in refused]
-    known = [results.finished(one.cell.identity, one.key, ground.results) for one in ready]
+    known = [_finished(one.cell, one.key, ground) for one in ready]
     waiting = [one for one, found in zip(ready, known, strict=True) if found is None]
     done += [found for found in known if found is not None]
     done += local.run(waiting, partial(_walk, ground=ground, hands=hands))
@@ -201,7 +201,13 @@ def _is_finished(one: Cell, ground: Ground) -> bool:
     if not test.packed or (one.rows is not None and not store.holds(training, ground.dataset, one.rows)):
         return False
     key = plan.key(one, ground.track, plan.digests(one, ground.dataset, training, test), ground.choice.device)
-    return results.finished(one.identity, key, ground.results) is not None
+    return _finished(one, key, ground) is not None
+
+
+def _finished(one: Cell, key: str, ground: Ground) -> Result | None:
+    """The cell's result; one of a quick run does not stand for an official one, though its stages do."""
+    official = not ground.choice.unofficial(ground.track)
+    return results.finished(one.identity, key, ground.results, official=official)
 
 
 def _estimate(one: Cell, ground: Ground) -> str:

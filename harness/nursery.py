@@ -53,9 +53,7 @@ class Nursery:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        self._stop()
 
     def ready(self) -> None:
         """Sees to it that the waiting process runs; it may still be importing."""
@@ -74,7 +72,17 @@ class Nursery:
         assert line is not None  # noqa: S101 - waits for ever
         return Child(int(line), self._answers)
 
+    def _stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+        self._process.wait()
+
     def _start(self) -> None:
+        self._stop()
         root = Path(__file__).resolve().parent.parent
         search = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(

@@ -137,6 +137,7 @@ def cells(systems: Iterable[System], track: Track, dataset: Dataset, choice: Cho
                 split=split,
                 seed=seed,
                 settings=dict(choice.settings or {}),
+                preset=choice.preset if choice.preset != track.preset else None,
             ),
         )
         for system in systems

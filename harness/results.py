@@ -4,7 +4,8 @@
     <results>/<track>/<entry>/<system>/split<split>-seed<seed>.failure.json   how the last try failed
     <results>/<track>/<entry>/<system>/split<split>-seed<seed>.npz            predictions in the order of the test list
 
-A system whose fields were changed with --set has the digest of the changes in its file names: it is another system.
+A system whose fields were changed with --set has the digest of the changes in its file names, one that was run with
+another preset than the track's has the preset's name: it is another system.
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ class Digests(Record):
 
 
 class Identity(Record):
-    """Which cell this is: the words that stand in its place on disk."""
+    """Which cell this is: the words that stand in its place on disk.
+
+    `settings` and `preset` are those that were typed and are not the track's own: they make another system of it.
+    """
 
     track: str
     entry: str
@@ -90,11 +94,13 @@ class Identity(Record):
     split: str
     seed: int
     settings: dict[str, Any] = Field(default_factory=dict)
+    preset: str | None = None
 
     def path(self, results: Path) -> Path:
         """Where this cell's record lies under `results`."""
+        preset = f"-preset-{self.preset}" if self.preset else ""
         changed = f"-set-{digest_of_value(self.settings)[:8]}" if self.settings else ""
-        name = f"split{self.split}-seed{self.seed}{changed}.json"
+        name = f"split{self.split}-seed{self.seed}{preset}{changed}.json"
         return results / self.track / self.entry / self.system / name
 
 
@@ -183,10 +189,12 @@ def read_all(folders: Sequence[Path]) -> Iterator[tuple[Path, Result | Damaged]]
             yield path, read(path)
 
 
-def finished(identity: Identity, key: str, results: Path) -> Result | None:
+def finished(identity: Identity, key: str, results: Path, *, official: bool) -> Result | None:
     """The scored result of this very key, with its predictions; None where the cell is still to be walked."""
     path = identity.path(results)
     if not path.is_file() or not path.with_suffix(".npz").is_file():
         return None
     result = read(path)
-    return result if isinstance(result, Result) and result.key == key else None
+    if not isinstance(result, Result) or result.key != key:
+        return None
+    return result if result.official or not official else None

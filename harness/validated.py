@@ -18,7 +18,7 @@ Model = TypeVar("Model", bound=BaseModel)
 class Record(BaseModel):
     """A frozen record that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def read_toml(path: Path, model: type[Model], *, rule: str) -> Model:

@@ -44,7 +44,7 @@ def tau_folder(folder: Path, *, clips_per_cell: int = 2, rate: int = RATE, seed:
 def _tone(label: int, device: str, rate: int, generator: np.random.Generator) -> np.ndarray:
     time = np.arange(rate) / rate
     tone = np.sin(2 * np.pi * (300 + 500 * label) * time + generator.uniform(0, 6))
-    loudness = {"a": 0.3, "s1": 0.1, "s4": 0.01}[device]
+    loudness = {"a": 0.3, "s1": 0.25, "s4": 0.2}[device]
     return (loudness * (tone + generator.normal(0, 0.3, rate)) / 3).astype(np.float32)
 
 
@@ -132,7 +132,7 @@ class Energy(nn.Module):
 
 BUILD = """
 def build(config, task):
-    network = nn.Sequential(nn.Linear(40, config.width), nn.ReLU(), nn.Linear(config.width, task.n_classes))
+    network = nn.Sequential(nn.Linear(40, config.width), nn.Tanh(), nn.Linear(config.width, task.n_classes))
     classifier = Classifier(Energy(), network, 8000)
     classifier.steps = config.steps
     return classifier

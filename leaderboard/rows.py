@@ -1,0 +1,200 @@
+"""Rows: the cells of a system gathered into the figures that a board shows. Nothing is rounded here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from urllib.parse import quote
+
+from harness.results import Complexity, Result
+from harness.scoring import PartScore, Scores
+
+Figure = Callable[[Scores], float]
+Parts = Callable[[Scores], Mapping[str, PartScore]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The result of a cell, and the file it was read from."""
+
+    path: Path
+    result: Result
+
+    @property
+    def split(self) -> str:
+        return self.result.identity.split
+
+    @property
+    def seed(self) -> int:
+        return self.result.identity.seed
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of a cell that has some; a failure has none."""
+        assert self.result.scores is not None, f"{self.path} has no scores"  # noqa: S101 - our bug
+        return self.result.scores
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over seeds, `spread` being their sample standard deviation: None for one seed."""
+
+    value: float
+    spread: float | None
+    seeds: int
+
+
+@dataclass(frozen=True)
+class WorstDevice:
+    """The device a system does worst on, by mean accuracy."""
+
+    name: str
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The most that any network of a system costs: what is trained may differ from seed to seed."""
+
+    parameters: int
+    parameter_bytes: int
+    macs: int
+    official_macs: int
+
+    @property
+    def decisive_macs(self) -> int:
+        """The larger of the two counts: both must be within the limit."""
+        return max(self.macs, self.official_macs)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A system on a track: who it is, its cells, and means of what they scored.
+
+    `by_split` holds the macro accuracy of every split. All other means are over the splits that the ranking is
+    over; `macro_accuracy` is None unless every one of those is there. `marks` are reasons why the row is not ranked,
+    `notes` what else a reader should know; `rank` and `score` are None in a row that is not ranked.
+    """
+
+    newest: Result
+    cells: tuple[Cell, ...]
+    by_split: Mapping[str, Mean]
+    macro_accuracy: Mean | None
+    log_loss: Mean
+    groups: Mapping[str, float]
+    devices: Mapping[str, float]
+    gap: float | None
+    cost: Cost | None
+    marks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    rank: int | None = None
+    score: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Entry and system, as they are typed."""
+        return f"{self.newest.identity.entry}/{self.newest.identity.system}"
+
+    @property
+    def settings(self) -> str:
+        """The fields that were changed with --set, as they are typed."""
+        return settings_text(self.newest)
+
+    @property
+    def anchor(self) -> str:
+        """The fragment that a link to this row ends in."""
+        return quote(f"{self.newest.identity.track}/{self.name}")
+
+    @property
+    def worst_device(self) -> WorstDevice | None:
+        """The device with the lowest accuracy; the first by name where two are equal."""
+        lowest = min(sorted(self.devices), key=self.devices.__getitem__, default=None)
+        return None if lowest is None else WorstDevice(lowest, self.devices[lowest])
+
+    def seeds(self, split: str) -> tuple[int, ...]:
+        """The seeds that have a score on `split`."""
+        return tuple(cell.seed for cell in self.cells if cell.split == split)
+
+
+def system_key(result: Result) -> tuple[str, str, str]:
+    """What makes two results the same system: entry, name and changed fields."""
+    identity = result.identity
+    return identity.entry, identity.system, json.dumps(identity.settings, sort_keys=True)
+
+
+def row_key(result: Result) -> tuple[str, ...]:
+    """What makes two results cells of the same row: the system, and the terms on which it was run."""
+    terms = (result.role, str(result.official), str(result.track_version), str(result.edition))
+    return (*system_key(result), *terms)
+
+
+def settings_text(result: Result) -> str:
+    """The fields that were changed with --set, as `epochs=3 width=32`."""
+    changed = sorted(result.identity.settings.items())
+    return " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in changed)
+
+
+def gather(cells: Sequence[Cell], required: Sequence[str]) -> Row:
+    """The row of a system's scored cells, one for each split and seed; `required` are the splits it is ranked by."""
+    present = list(dict.fromkeys(cell.split for cell in cells))
+    counted = [cell for cell in cells if cell.split in required] or list(cells)
+    gaps = [cell.scores.seen_unseen_gap for cell in counted]
+    complexities = [cell.result.complexity for cell in cells if cell.result.complexity]
+    return Row(
+        newest=max(cells, key=lambda cell: cell.result.created).result,
+        cells=tuple(cells),
+        by_split={name: _mean([cell for cell in cells if cell.split == name], _macro) for name in present},
+        macro_accuracy=_mean(counted, _macro) if set(required) <= set(present) else None,
+        log_loss=_mean(counted, lambda scores: scores.log_loss),
+        groups=_accuracies(counted, lambda scores: scores.per_group),
+        devices=_accuracies(counted, lambda scores: scores.per_device),
+        gap=None if None in gaps else _mean(counted, lambda scores: scores.seen_unseen_gap or 0.0).value,
+        cost=_cost(complexities),
+    )
+
+
+def _macro(scores: Scores) -> float:
+    return scores.macro_accuracy
+
+
+def _mean(cells: Iterable[Cell], figure: Figure) -> Mean:
+    """Mean over splits of the mean over seeds; the spread is that of the seeds' own means over the splits.
+
+    Where the splits do not have the same seeds there are no such means, and no spread.
+    """
+    table: dict[str, dict[int, float]] = {}
+    for cell in cells:
+        table.setdefault(cell.split, {})[cell.seed] = figure(cell.scores)
+    splits = list(table.values())
+    seeds = set(splits[0])
+    even = all(set(split) == seeds for split in splits)
+    by_seed = [fmean(split[seed] for split in splits) for seed in sorted(seeds)] if even else []
+    return Mean(
+        value=fmean(fmean(split.values()) for split in splits),
+        spread=stdev(by_seed) if len(by_seed) > 1 else None,
+        seeds=min(len(split) for split in splits),
+    )
+
+
+def _accuracies(cells: Sequence[Cell], parts: Parts) -> dict[str, float]:
+    """Mean accuracy of every part (a device, or a group of devices) that all the cells have clips of."""
+    shared = set.intersection(*(set(parts(cell.scores)) for cell in cells))
+    return {name: _mean(cells, _accuracy_of(parts, name)).value for name in sorted(shared)}
+
+
+def _accuracy_of(parts: Parts, name: str) -> Figure:
+    return lambda scores: parts(scores)[name].accuracy
+
+
+def _cost(complexities: Sequence[Complexity]) -> Cost | None:
+    if not complexities:
+        return None
+    return Cost(
+        parameters=max(one.parameters for one in complexities),
+        parameter_bytes=max(one.parameter_bytes for one in complexities),
+        macs=max(one.macs for one in complexities),
+        official_macs=max(one.official_macs for one in complexities),
+    )

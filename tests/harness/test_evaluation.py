@@ -1,0 +1,207 @@
+"""The whole line on a small data set: from an entry's folder to scored results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import evaluation, results
+from harness.evaluation import Hands, Places
+from harness.outcomes import Mistake, Outcome
+from harness.plan import Choice
+from harness.results import Result
+from tests import made
+
+
+def only_result(folder: Path) -> Result:
+    found = [one for _, one in results.read_all([folder])]
+    assert len(found) == 1
+    assert isinstance(found[0], Result)
+    return found[0]
+
+
+def test_an_entry_ends_as_a_scored_result_with_predictions(
+    tmp_path: Path, track: str, places: Places, hands: Hands
+) -> None:
+    entry = made.entry_folder(tmp_path / "mine")
+    assert evaluation.evaluate(entry, track, Choice(), places, hands)
+    result = only_result(places.results)
+    assert result.outcome is Outcome.OK
+    assert result.scores is not None
+    assert result.scores.macro_accuracy > 0.8  # tones an octave apart
+    assert set(result.scores.per_group) == {"real", "seen", "unseen"}
+    assert result.complexity is not None
+    assert result.complexity.parameters == 40 * 8 + 8 + 8 * 3 + 3
+    assert result.complexity.macs == 40 * 8 + 8 * 3
+    assert set(result.stages) == {"check", "train", "predict"}
+    assert result.config == {"width": 8, "steps": 30}
+    with np.load(result.identity.path(places.results).with_suffix(".npz")) as kept:
+        labels = np.repeat([0, 1, 2], 12)
+        accuracy = (kept["predicted"] == labels).mean()
+        assert accuracy == pytest.approx(result.scores.accuracy)
+        assert kept["log_probabilities"].dtype == np.float16
+
+
+def test_a_second_run_has_nothing_to_do(
+    tmp_path: Path, track: str, places: Places, hands: Hands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = made.entry_folder(tmp_path / "mine")
+    assert evaluation.evaluate(entry, track, Choice(), places, hands)
+    before = only_result(places.results)
+    assert evaluation.evaluate(entry, track, Choice(), places, hands)
+    assert "nothing to do" in capsys.readouterr().err
+    assert only_result(places.results) == before
+
+
+def test_another_cache_gives_the_same_weights_and_scores_bit_for_bit(
+    tmp_path: Path, track: str, places: Places, hands: Hands
+) -> None:
+    entry = made.entry_folder(tmp_path / "mine")
+    found = []
+    for name in ("one", "two"):
+        fresh = Places(None, None, tmp_path / name, tmp_path / f"cache-{name}", tmp_path)
+        assert evaluation.evaluate(entry, track, Choice(), fresh, hands)
+        found.append(only_result(fresh.results))
+    assert found[0].digests == found[1].digests
+    assert found[0].scores == found[1].scores
+    assert found[0].key == found[1].key
+
+
+def test_a_change_in_the_entry_is_walked_again(tmp_path: Path, track: str, places: Places, hands: Hands) -> None:
+    entry = made.entry_folder(tmp_path / "mine")
+    evaluation.evaluate(entry, track, Choice(), places, hands)
+    before = only_result(places.results)
+    (entry / "submission.py").write_text((entry / "submission.py").read_text() + "\n# another\n")
+    evaluation.evaluate(entry, track, Choice(), places, hands)
+    after = only_result(places.results)
+    assert after.key != before.key
+    assert after.digests.weights == before.digests.weights
+
+
+def test_a_field_set_by_hand_makes_another_unofficial_result(
+    tmp_path: Path, track: str, places: Places, hands: Hands
+) -> None:
+    entry = made.entry_folder(tmp_path / "mine")
+    evaluation.evaluate(entry, track, Choice(), places, hands)
+    evaluation.evaluate(entry, track, Choice(settings={"width": 16}), places, hands)
+    found = {one.config["width"]: one for _, one in results.read_all([places.results]) if isinstance(one, Result)}
+    assert set(found) == {8, 16}
+    assert found[8].official
+    assert not found[16].official
+    assert "width" in found[16].unofficial_because[0]
+
+
+def test_quick_takes_the_smallest_split_and_one_seed(tmp_path: Path, track: str, places: Places, hands: Hands) -> None:
+    entry = made.entry_folder(tmp_path / "mine")
+    choice = Choice(splits=("50", "100"), seeds=(3, 4), quick=True)
+    evaluation.evaluate(entry, track, choice, places, hands)
+    result = only_result(places.results)
+    assert (result.identity.split, result.identity.seed) == ("50", 3)
+    assert not result.official
+
+
+def test_a_quick_run_is_made_official_by_the_full_command_without_training_again(
+    tmp_path: Path, track: str, places: Places, hands: Hands
+) -> None:
+    entry = made.entry_folder(tmp_path / "mine")
+    evaluation.evaluate(entry, track, Choice(quick=True), places, hands)
+    quick = only_result(places.results)
+    evaluation.evaluate(entry, track, Choice(), places, hands)
+    full = only_result(places.results)
+    assert (quick.official, full.official) == (False, True)
+    assert (quick.scores, quick.stages) == (full.scores, full.stages)
+
+
+def test_a_dry_run_says_what_is_finished_and_what_is_not(
+    tmp_path: Path, track: str, places: Places, hands: Hands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = made.entry_folder(tmp_path / "mine")
+    evaluation.evaluate(entry, track, Choice(splits=("50",)), places, hands)
+    capsys.readouterr()
+    evaluation.evaluate(entry, track, Choice(splits=("50", "100")), places, hands, dry_run=True)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("mine")]
+    assert [line[4] for line in lines] == ["finished", "to"]
+    assert "about" in lines[1]  # an estimate from the split that was run
+    assert len(list(places.results.rglob("*.json"))) == 1
+
+
+def test_a_track_without_training_lists_takes_a_system_that_does_not_train(
+    tmp_path: Path, tau_folder: Path, places: Places, hands: Hands
+) -> None:
+    track = made.track_file(tmp_path / "t.toml", tau_folder, more="")
+    text = track.read_text().replace('default_splits = ["100"]\n', "")
+    track.write_text(text.replace('[splits]\n50 = "split50.csv"\n100 = "split100.csv"\n', ""))
+    entry = made.entry_folder(tmp_path / "mine", train="def train(classifier, data, run):\n    return classifier\n")
+    assert evaluation.evaluate(entry, str(track), Choice(), places, hands)
+    assert only_result(places.results).identity.split == "none"
+    eager = made.entry_folder(tmp_path / "eager")
+    assert not evaluation.evaluate(eager, str(track), Choice(), places, hands)
+    failure = next(places.results.rglob("*.failure.json"))
+    assert "names no training list" in failure.read_text()
+
+
+def test_what_predict_sees_holds_no_label_and_no_name(tmp_path: Path, track: str, places: Places, hands: Hands) -> None:
+    spy = """
+def predict(classifier, clips):
+    import gc, json, pathlib
+    from harness.data.training_data import ClipList
+    if not pathlib.Path("predict.job.json").exists():
+        return classifier(clips.waveforms)
+    held = [type(o).__name__ for o in gc.get_objects() if isinstance(o, ClipList)]
+    words = pathlib.Path("predict.job.json").read_text()
+    pathlib.Path("spied.json").write_text(json.dumps([held, words, clips.devices]))
+    return classifier(clips.waveforms)
+"""
+    entry = made.entry_folder(tmp_path / "spy", predict=spy)
+    evaluation.evaluate(entry, track, Choice(), places, hands)
+    spied = next((places.cache / "cells").rglob("spied.json"))
+    held, words, devices = json.loads(spied.read_text())
+    assert held == []
+    assert devices is None
+    job = json.loads(words)
+    assert job["training"] is None
+    packed = b"".join(path.read_bytes() for path in Path(job["test"]["folder"]).glob("*.json"))
+    assert b"audio/" not in packed
+
+
+def test_the_track_of_2025_reveals_the_device(tmp_path: Path, tau_folder: Path, places: Places, hands: Hands) -> None:
+    track = made.track_file(tmp_path / "t.toml", tau_folder, edition="dcase2025")
+    uses = """
+def predict(classifier, clips):
+    assert len(clips.devices) == len(clips.waveforms)
+    assert set(clips.devices) <= {"a", "s1", "s4"}
+    return classifier(clips.waveforms)
+"""
+    entry = made.entry_folder(tmp_path / "mine", predict=uses)
+    assert evaluation.evaluate(entry, str(track), Choice(), places, hands)
+
+
+def test_data_that_are_missing_are_named_before_anything_is_run(
+    tmp_path: Path, places: Places, hands: Hands
+) -> None:
+    entry = made.entry_folder(tmp_path / "mine")
+    with pytest.raises(Mistake, match="6337421"):
+        evaluation.evaluate(entry, "dcase2024-task1", Choice(), places, hands)
+
+
+def test_a_results_folder_that_cannot_be_written_is_refused_before_anything_is_run(
+    tmp_path: Path, track: str, places: Places, hands: Hands
+) -> None:
+    entry = made.entry_folder(tmp_path / "mine")
+    (tmp_path / "file").write_text("in the way")
+    blocked = Places(None, None, tmp_path / "file" / "results", places.cache, tmp_path)
+    with pytest.raises(Mistake, match="could not be written"):
+        evaluation.evaluate(entry, track, Choice(), blocked, hands)
+
+
+def test_a_damaged_result_is_written_again(tmp_path: Path, track: str, places: Places, hands: Hands) -> None:
+    entry = made.entry_folder(tmp_path / "mine")
+    evaluation.evaluate(entry, track, Choice(), places, hands)
+    before = only_result(places.results)
+    path = before.identity.path(places.results)
+    path.write_text(path.read_text()[:200])
+    assert evaluation.evaluate(entry, track, Choice(), places, hands)
+    assert only_result(places.results).scores == before.scores
