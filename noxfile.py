@@ -57,7 +57,7 @@ def bench(session: nox.Session) -> None:
     """Benchmarks, run alone on the machine; figures go to reports/benchmarks/: nox -s bench [-- pytest options]."""
     install(session, "tests")
     session.run(
-        "pytest", "benchmarks", "--benchmark-enable", "--benchmark-only", "-o", "addopts=",
+        "pytest", "tests/benchmarks", "-o", "python_files=bench_*.py", "-o", "addopts=", "--benchmark-only",
         "--benchmark-json=reports/benchmarks/latest.json", *session.posargs,
     )  # fmt: skip
 

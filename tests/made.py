@@ -162,7 +162,9 @@ def predict(classifier, clips):
 """
 
 
-def entry_folder(folder: Path, *, build: str = BUILD, train: str = TRAIN, predict: str = PREDICT, toml: str = TOML) -> Path:
+def entry_folder(
+    folder: Path, *, build: str = BUILD, train: str = TRAIN, predict: str = PREDICT, toml: str = TOML
+) -> Path:
     """An entry that is in order but for the parts that a test gives."""
     folder.mkdir(parents=True)
     (folder / "submission.toml").write_text(toml)

@@ -185,8 +185,8 @@ def _faulty(faults: Sequence[str], total: int) -> Mistake:
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that import torch once each, one thread each, and end with this one, however it ends."""
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker)
+    """Processes of one thread each that end with this one, however it ends."""
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=die_with_parent)
     try:
         yield pool
     except BrokenProcessPool:
@@ -194,13 +194,6 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         raise Mistake("data.worker", problem, "Free some memory and run again; what is packed stays.") from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    die_with_parent()
-    import torch  # noqa: PLC0415 - only these processes need it
-
-    torch.set_num_threads(1)
 
 
 def _pack_job(place: Layout, rows: list[int], paths: list[Path]) -> tuple[int, list[str]]:
@@ -250,6 +243,7 @@ def _resampled(waveforms: NDArray[np.float32], rate: int, place: Layout) -> NDAr
     import torch  # noqa: PLC0415 - only these processes need it
     from torchaudio.functional import resample  # noqa: PLC0415
 
+    torch.set_num_threads(1)
     resampled: NDArray[np.float32] = resample(torch.from_numpy(waveforms), rate, place.sample_rate).numpy()
     return resampled[:, : place.samples]
 

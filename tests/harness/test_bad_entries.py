@@ -175,9 +175,11 @@ def test_an_entry_that_forks_without_end_is_ended(tmp_path: Path, strict: str, p
 def test_one_system_that_fails_does_not_end_the_others(
     tmp_path: Path, track: str, places: Places, hands: Hands
 ) -> None:
-    toml = made.TOML + '\n[systems.S2]\nconfig = { width = 1000 }\n\n[systems.S3]\nconfig = { width = 4 }\n'
+    toml = made.TOML + "\n[systems.S2]\nconfig = { width = 1000 }\n\n[systems.S3]\nconfig = { width = 4 }\n"
     assert not evaluation.evaluate(made.entry_folder(tmp_path / "mine", toml=toml), track, Choice(), places, hands)
-    found = {one.identity.system: one.outcome for _, one in results.read_all([places.results]) if isinstance(one, Result)}
+    found = {
+        one.identity.system: one.outcome for _, one in results.read_all([places.results]) if isinstance(one, Result)
+    }
     assert found == {"S1": Outcome.OK, "S2": Outcome.OVER_LIMIT, "S3": Outcome.OK}
 
 

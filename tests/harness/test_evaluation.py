@@ -179,9 +179,7 @@ def predict(classifier, clips):
     assert evaluation.evaluate(entry, str(track), Choice(), places, hands)
 
 
-def test_data_that_are_missing_are_named_before_anything_is_run(
-    tmp_path: Path, places: Places, hands: Hands
-) -> None:
+def test_data_that_are_missing_are_named_before_anything_is_run(tmp_path: Path, places: Places, hands: Hands) -> None:
     entry = made.entry_folder(tmp_path / "mine")
     with pytest.raises(Mistake, match="6337421"):
         evaluation.evaluate(entry, "dcase2024-task1", Choice(), places, hands)

@@ -1,0 +1,113 @@
+"""What a person types and what comes back: words, exit status, no traceback."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.__main__ import main
+from tests import made
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def status(*words: str | Path) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_evaluate_prints_a_table_and_writes_a_page_and_then_has_nothing_to_do(
+    tmp_path: Path, track: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.entry_folder(tmp_path / "mine")
+    assert status("evaluate", "mine", "--track", track) == 0
+    assert "mine/S1" in capsys.readouterr().out
+    page = (tmp_path / "reports" / "site" / "index.html").read_text()
+    assert "Made for a test" in page
+    assert status("evaluate", "mine", "--track", track) == 0
+    assert "nothing to do" in capsys.readouterr().err
+
+
+def test_check_says_what_a_system_costs(
+    tmp_path: Path, track: str, capsys: pytest.CaptureFixture[str], cache: Path
+) -> None:
+    made.entry_folder(tmp_path / "mine")
+    assert status("check", "mine", "--track", track, "--cache", cache) == 0
+    assert "355" in capsys.readouterr().out
+    assert status("check", "mine", "--track", track, "--set", "width=1000", "--cache", cache) == 1
+    said = capsys.readouterr()
+    assert "176,012" in said.out
+    assert "128,000 allowed" in said.err
+
+
+BAD = {
+    "no such entry": (("check", "nowhere"), "nowhere is not a folder"),
+    "no such track": (("check", "mine", "--track", "dcase2024-task"), 'Did you mean "dcase2024-task1"?'),
+    "no such system": (("check", "mine", "--system", "S2"), 'has no system "S2"'),
+    "no such preset": (("check", "mine", "--preset", "fast"), 'has no preset "fast"'),
+    "a setting without a value": (("check", "mine", "--set", "epochs"), "is not of the form key=value"),
+    "data that are not there": (
+        ("evaluate", "mine", "--track", "dcase2024-task1", "--data", "nowhere"),
+        "Download Zenodo record 6337421",
+    ),
+    "a data folder without meta": (
+        ("evaluate", "mine", "--track", "dcase2024-task1", "--data", "empty"),
+        "empty holds no meta.csv",
+    ),
+    "no such folder of results": (("leaderboard", "--also", "nowhere"), "nowhere is not a folder"),
+    "a name that is none": (("new", "9lives"), '"9lives" is no name for an entry'),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_one_sentence_and_a_status(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, sentence = BAD[case]
+    made.entry_folder(tmp_path / "mine")
+    (tmp_path / "empty").mkdir()
+    assert status(*words) == 1
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+def test_an_unknown_split_is_refused_with_those_there_are(
+    tmp_path: Path, track: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.entry_folder(tmp_path / "mine")
+    assert status("evaluate", "mine", "--track", track, "--split", "10") == 1
+    assert 'has no split "10"' in capsys.readouterr().err
+
+
+def test_wrong_usage_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("evaluate") == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_new_makes_an_entry_that_passes_its_check(tmp_path: Path, cache: Path) -> None:
+    assert status("new", "mine", "--into", tmp_path) == 0
+    assert status("check", tmp_path / "mine", "--cache", cache) == 0
+    assert status("new", "mine", "--into", tmp_path) == 1
+
+
+def test_a_damaged_result_is_named_and_the_page_is_written_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = PROJECT / "reports" / "results" / "demo"
+    if not kept.is_dir():
+        pytest.skip("no results are kept in this tree")
+    shutil.copytree(kept, tmp_path / "results" / "demo")
+    (tmp_path / "results" / "demo" / "broken.json").write_text('{"schema_version": 1, ')
+    assert status("leaderboard", "--results", "results", "--out", "site") == 1
+    assert "broken.json is no result" in capsys.readouterr().err
+    assert "DCASE 2024 baseline" in (tmp_path / "site" / "index.html").read_text()
