@@ -16,7 +16,7 @@ CITIES = ("lyon", "paris", "london", "milan")
 
 
 def tau_folder(folder: Path, *, clips_per_cell: int = 2, rate: int = RATE, seed: int = 0) -> Path:
-    """A folder in the TAU 2022 layout: three scenes that are tones of their own, three devices (s4 only in the test list).
+    """A folder in the TAU 2022 layout: three scenes that are tones of their own, three devices (s4 for tests only).
 
     Locations 0 and 1 are for training, 2 and 3 for the test; every cell (scene, location, device) has one segment.
     """

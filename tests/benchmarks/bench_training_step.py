@@ -1,4 +1,4 @@
-"""The baseline's training step, batch 256, against the plain one. Rounds alternate, and the ratio is of their medians."""
+"""The baseline's training step, batch 256, against the plain one: alternating rounds, the ratio of their medians."""
 
 from __future__ import annotations
 

@@ -56,9 +56,7 @@ def test_a_second_run_has_nothing_to_do(
     assert only_result(places.results) == before
 
 
-def test_another_cache_gives_the_same_weights_and_scores_bit_for_bit(
-    tmp_path: Path, track: str, places: Places, hands: Hands
-) -> None:
+def test_another_cache_gives_the_same_weights_and_scores_bit_for_bit(tmp_path: Path, track: str, hands: Hands) -> None:
     entry = made.entry_folder(tmp_path / "mine")
     found = []
     for name in ("one", "two"):

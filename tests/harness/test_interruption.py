@@ -95,7 +95,7 @@ def kill_parent(process: subprocess.Popen[bytes]) -> int:
     left = family(process.pid)
     process.kill()
     status = process.wait(PATIENCE)
-    gone, alive = psutil.wait_procs(left, timeout=10)
+    _, alive = psutil.wait_procs(left, timeout=10)
     assert not alive
     return status
 
@@ -109,7 +109,7 @@ def press_ctrl_c(process: subprocess.Popen[bytes]) -> int:
     left = family(process.pid)
     process.send_signal(signal.SIGINT)
     status = process.wait(PATIENCE)
-    gone, alive = psutil.wait_procs(left, timeout=10)
+    _, alive = psutil.wait_procs(left, timeout=10)
     assert not alive
     return status
 

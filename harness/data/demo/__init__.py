@@ -1,4 +1,33 @@
-"""Demo data: ten made scenes, nine made devices, in the layout of TAU Urban Acoustic Scenes 2022 Mobile."""
+"""Demo data: ten made scenes, nine made devices, in the layout of TAU Urban Acoustic Scenes 2022 Mobile.
+
+For trying the harness without a download. The figures say nothing about real recordings.
+
+Like the real set: names, columns and lists; 70 % of the clips to train on, 30 % to test on, at other locations; nested
+splits of whole segments; 73 % of the training clips by device a, the others parallel to it; s4, s5 and s6 in the test
+only. Unlike it: 16 bit instead of 24; segments of 10 s only from 20,000 clips on (4 s from 600, 2 s below, so that few
+clips still come from many locations); a test segment is recorded by three devices (a real, a seen and an unseen one),
+below 600 clips by one; nothing is left unused. The number of clips is exact: the last training segment may be shorter.
+
+Scenes of a group (vehicles, halls, outdoors) share their average spectrum and differ in what happens in time and pitch:
+sweeps, beats, chirps, syllables, harmonics that wander. A location has levels, colour, room, pitches and paces of its
+own, and two sounds borrowed from elsewhere.
+
+Measured on `make(folder, clips=2000, seed=0)`, macro-average test accuracy in %, device groups as accuracy in %:
+
+    system                                                    macro     real   seen  unseen
+    logistic regression, log-mel mean and deviation            45.3     53.0   46.5    36.5
+    CP-Mobile of the 2024 baseline, 61,148 weights, seed 0     67.0     73.0   69.5    58.5
+                                                    seed 1     62.5     68.5   66.0    53.0
+                                                    seed 2     77.8     81.0   82.5    70.0
+
+Linear: scikit-learn, standardised features, C = 1/14 (43.3 at C = 1, 46.5 at C = 0.003; another data seed, 1: 41.0).
+Network: log-mel of the 2024 baseline, 16 epochs, batch 64, AdamW at 3e-3 with weight decay 1e-4, 40 warm-up steps and
+a cosine, Freq-MixStyle (0.4, 0.3), up to 47 bands masked, frames rolled by up to 6, last epoch, 32 bit; about 2.3
+minutes on two cores. A scratch loop on stored features, not the harness: expect its own figures to differ by some
+points. Seeds lie 15 points apart: training is short, and the 600 test clips come from only 50 segments. Making the
+2,000 clips took 14 s on two cores of a 2.5 GHz Xeon; 230,350 would take about 0.6 hours (extrapolated from 280 clips),
+20 GB of disk and 100 MB of memory a process.
+"""
 
 from __future__ import annotations
 
