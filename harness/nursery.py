@@ -19,6 +19,9 @@ from types import TracebackType
 
 from harness.lifeline import die_with_parent
 
+MEMORY = {"THP_MEM_ALLOC_ENABLE": "1"}
+"""Large tensors on huge pages (Linux): a training step allocates gigabytes anew, and a third of its time was faults."""
+
 
 class NurseryDied(RuntimeError):
     """The waiting process ended, and with it the child that was running."""
@@ -88,7 +91,7 @@ class Nursery:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "harness.nursery"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": search, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONPATH": search, "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1", **MEMORY},
         )  # fmt: skip
         assert self._process.stdout is not None  # noqa: S101
         self._answers = _Lines(self._process.stdout.fileno())

@@ -129,7 +129,7 @@ def test_the_digest_of_a_file_is_the_sha_256_of_its_bytes(tmp_path: Path, size: 
     assert files.digest_of_file(tmp_path / "a") == hashlib.sha256(content[:size]).hexdigest()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.sampled_from("abcdef"), st.binary(max_size=4), min_size=1), st.randoms())
 def test_the_order_in_which_files_come_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory, contents: dict[str, bytes], shuffle: object
@@ -170,7 +170,7 @@ def test_the_digest_of_a_path_to_a_file_is_that_of_the_file(tmp_path: Path) -> N
     assert files.digest_of_path(tmp_path / "a") == hashlib.sha256(b"x").hexdigest()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.text(), JSON, max_size=5), st.randoms())
 def test_the_order_of_an_object_s_keys_does_not_matter(value: dict[str, object], shuffle: object) -> None:
     keys = list(value)
@@ -178,7 +178,7 @@ def test_the_order_of_an_object_s_keys_does_not_matter(value: dict[str, object],
     assert files.digest_of_value({key: value[key] for key in keys}) == files.digest_of_value(value)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(JSON, JSON)
 def test_two_values_have_one_digest_only_if_they_are_the_same_json(one: object, other: object) -> None:
     same_json = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
@@ -189,7 +189,7 @@ def test_the_order_of_a_list_matters() -> None:
     assert files.digest_of_value([1, 2]) != files.digest_of_value([2, 1])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(JSON)
 def test_written_json_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
     path = tmp_path_factory.mktemp("json") / "a.json"

@@ -78,7 +78,7 @@ def test_a_result_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert list(results.read_all([tmp_path])) == [(path, result())]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(
     st.floats(allow_nan=False, allow_infinity=False),
     st.dictionaries(st.text(), st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(), max_size=4),
@@ -93,11 +93,14 @@ def test_whatever_a_result_holds_comes_back(
     assert results.read(results.write(one, tmp_path_factory.mktemp("results"))) == one
 
 
-def test_changed_settings_have_a_place_of_their_own(tmp_path: Path) -> None:
-    plain, one, other = (identity(settings=changed).path(tmp_path) for changed in ({}, {"a": 1}, {"a": 2}))
-    assert len({plain, one, other}) == 3
-    assert plain.name == "split100-seed0.json"
-    assert one.name.startswith("split100-seed0-set-")
+def test_changed_settings_and_a_preset_have_a_place_of_their_own(tmp_path: Path) -> None:
+    changes: list[dict[str, Any]] = [{}, {"settings": {"a": 1}}, {"settings": {"a": 2}}, {"preset": "long"}]
+    changes.append({"settings": {"a": 1}, "preset": "long"})
+    paths = [identity(**change).path(tmp_path) for change in changes]
+    assert len(set(paths)) == 5
+    assert paths[0].name == "split100-seed0.json"
+    assert paths[1].name.startswith("split100-seed0-set-")
+    assert paths[3].name == "split100-seed0-preset-long.json"
     assert identity(settings={"a": 1, "b": 2}).path(tmp_path) == identity(settings={"b": 2, "a": 1}).path(tmp_path)
 
 
@@ -151,6 +154,7 @@ def test_a_success_leaves_the_failures_of_other_cells(tmp_path: Path) -> None:
         (b"{}", "key"),
         (b"[" * 100_000, "is no result of schema 1"),
     ],
+    ids=["empty", "binary", "list", "null", "object", "deep"],
 )
 def test_a_file_that_is_no_result_is_damaged(tmp_path: Path, content: bytes, why: str) -> None:
     (tmp_path / "x.json").write_bytes(content)
@@ -200,21 +204,30 @@ def test_folders_without_results_have_none(tmp_path: Path) -> None:
 
 def test_a_cell_is_finished_by_its_key_with_its_predictions(tmp_path: Path) -> None:
     one = result()
-    assert results.finished(one.identity, one.key, tmp_path) is None
+    assert results.finished(one.identity, one.key, tmp_path, official=True) is None
     path = results.write(one, tmp_path, LOGITS)
-    assert results.finished(one.identity, one.key, tmp_path) == one
-    assert results.finished(one.identity, "another key", tmp_path) is None
-    assert results.finished(identity(seed=1), one.key, tmp_path) is None
+    assert results.finished(one.identity, one.key, tmp_path, official=True) == one
+    assert results.finished(one.identity, "another key", tmp_path, official=True) is None
+    assert results.finished(identity(seed=1), one.key, tmp_path, official=True) is None
     path.with_suffix(".npz").unlink()
-    assert results.finished(one.identity, one.key, tmp_path) is None
+    assert results.finished(one.identity, one.key, tmp_path, official=True) is None
+
+
+def test_an_official_run_does_not_take_over_an_unofficial_result(tmp_path: Path) -> None:
+    one = result(official=False, unofficial_because=("it is a quick run",))
+    results.write(one, tmp_path, LOGITS)
+    assert results.finished(one.identity, one.key, tmp_path, official=True) is None
+    assert results.finished(one.identity, one.key, tmp_path, official=False) == one
+    results.write(result(), tmp_path, LOGITS)
+    assert results.finished(one.identity, one.key, tmp_path, official=False) == result()
 
 
 def test_a_damaged_or_failed_cell_is_not_finished(tmp_path: Path) -> None:
     results.write(failure(), tmp_path)
-    assert results.finished(identity(), failure().key, tmp_path) is None
+    assert results.finished(identity(), failure().key, tmp_path, official=True) is None
     path = results.write(result(), tmp_path, LOGITS)
     path.write_bytes(path.read_bytes()[:100])
-    assert results.finished(identity(), result().key, tmp_path) is None
+    assert results.finished(identity(), result().key, tmp_path, official=True) is None
 
 
 def test_a_write_that_breaks_off_leaves_no_result_with_predictions_of_another(
@@ -232,7 +245,7 @@ def test_a_write_that_breaks_off_leaves_no_result_with_predictions_of_another(
     monkeypatch.setattr(results, "write_bytes", breaks)
     with pytest.raises(KeyboardInterrupt):
         results.write(result(key="new"), tmp_path, -LOGITS)
-    found = results.finished(identity(), "old", tmp_path)
+    found = results.finished(identity(), "old", tmp_path, official=True)
     if found is not None:
         beside = identity().path(tmp_path).with_suffix(".npz").read_bytes()
         assert beside == results.packed_predictions(LOGITS)
@@ -250,7 +263,7 @@ def test_predictions_are_log_probabilities_at_half_precision_and_the_winner_at_f
     assert np.abs(log_p - expected).max() <= 65504 * 2**-11
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.lists(st.floats(-50, 50), min_size=3, max_size=3), min_size=1, max_size=8))
 def test_half_precision_costs_a_two_thousandth_at_most(rows: list[list[float]]) -> None:
     with np.load(io.BytesIO(results.packed_predictions(rows))) as kept:

@@ -199,7 +199,7 @@ def test_settings_have_a_digest_whatever_was_typed(text: str) -> None:
     assert len(digest_of_value(settings)) == 64
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(
     st.dictionaries(
         st.text(string.ascii_lowercase + "_", min_size=1),
@@ -211,7 +211,7 @@ def test_numbers_come_back_as_they_were_typed(values: dict[str, object]) -> None
     assert parse_settings(pairs) == values
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.text(string.ascii_letters + "/-", min_size=1))
 def test_words_and_paths_come_back_as_they_were_typed(text: str) -> None:
     assume(text.removeprefix("-") not in {"true", "false", "nan", "inf"})
