@@ -135,7 +135,7 @@ def _choice(options: argparse.Namespace) -> Choice:
     return Choice(
         systems=tuple(options.system),
         splits=tuple(options.split),
-        seeds=tuple(dict.fromkeys(options.seed)),
+        seeds=tuple(options.seed),
         settings=parse_settings(options.set),
         preset=options.preset,
         quick=options.quick,

@@ -133,6 +133,7 @@ def _job(stage: Literal["train", "predict"], ready: Ready, ground: Ground) -> Jo
         batch_size=ground.track.batch_size,
         training=_training_files(ready, ground) if stage == "train" else None,
         test=ready.test.place if stage == "predict" else None,
+        test_devices=ready.test.devices if stage == "predict" and ground.track.device_revealed else None,
     )
 
 

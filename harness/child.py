@@ -24,7 +24,6 @@ from torch import Tensor
 
 from harness import complexity, contract, editions
 from harness.contract import Classifier, Clips, Teacher
-from harness.data.test_clips import DEVICES
 from harness.data.training_data import ClipList, StoredData, dequantised
 from harness.files import digest_of_path, disk_mistake, find_path, replacing, write_bytes
 from harness.job import CHECKPOINT, LOGITS, TRAINED, Answer, Job
@@ -308,13 +307,13 @@ def _predictions(entry: contract.Entry, classifier: Classifier, job: Job) -> np.
     """Logits (clips, classes) float32 of every test clip, batch by batch."""
     assert job.test is not None  # noqa: S101 - the referee gives every predict stage its clips
     waveforms, scales = job.test.waveforms(), job.test.scales()
-    devices = (job.test.folder / DEVICES).read_text().split() if job.task.device_revealed else None
+    devices = job.test_devices
     parts = []
     for start in range(0, len(waveforms), job.batch_size):
         chosen = slice(start, start + job.batch_size)
         steps = torch.from_numpy(waveforms[chosen].copy()).to(job.device)
         batch = dequantised(steps, torch.from_numpy(scales[chosen].copy()).to(job.device))
-        revealed = tuple(devices[chosen]) if devices else None
+        revealed = devices[chosen] if devices else None
         logits = entry.predict(classifier, Clips(batch, classifier.sample_rate, revealed))
         parts.append(_valid(logits, len(batch), len(job.task.labels)))
         _report(job.progress_file, start + len(batch), len(waveforms), {})
@@ -330,7 +329,7 @@ def _valid(logits: object, clips: int, classes: int) -> np.ndarray[Any, np.dtype
         problem = f"predict returned shape {tuple(logits.shape)} for {clips} clips and {classes} classes."
     elif not logits.is_floating_point():
         problem = f"predict returned {str(logits.dtype).removeprefix('torch.')} instead of floating-point logits."
-    elif not torch.isfinite(logits).all():
+    elif not torch.isfinite(logits.float()).all():
         problem = "predict returned values that are not finite."
     if problem:
         raise Mistake("contract.logits", problem, "Return finite float logits (batch, classes), one row a clip.")

@@ -35,7 +35,7 @@ class Config(BaseModel):
     `submission.py`; what the file holds becomes part of the result's identity.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)

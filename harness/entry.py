@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from harness.files import digest_of_files
 from harness.outcomes import Mistake, nearest
-from harness.validated import Record, read_text, read_toml
+from harness.validated import Record, plain, read_text, read_toml
 
 REQUIRED = ("Config", "build", "train", "predict")
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""Stands in file names, so it has no slashes."""
+
+Fields = Annotated[dict[str, Any], AfterValidator(plain)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -42,7 +46,7 @@ class System(Record):
 
     title: str = ""
     description: str = ""
-    config: dict[str, Any] = Field(default_factory=dict)
+    config: Fields = Field(default_factory=dict)
     role: Literal["system", "teacher"] = "system"
 
 
@@ -54,8 +58,8 @@ class Submission(Record):
     authors: tuple[Author, ...] = Field(min_length=1)
     external_data: Literal["none"] | tuple[ExternalData, ...]
     tracks: tuple[str, ...] = Field(min_length=1)
-    systems: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")], System] = Field(min_length=1)
-    presets: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    systems: dict[Name, System] = Field(min_length=1)
+    presets: dict[Name, Fields] = Field(default_factory=dict)
     source_code: str | None = None
     licence: str | None = None
 
@@ -91,7 +95,7 @@ def read(folder: Path) -> Entry:
 
 
 def _require_names(path: Path) -> None:
-    defined = _top_level_names(_parse(path))
+    defined = _top_level_names(_parse(path).body)
     missing = [name for name in REQUIRED if name not in defined]
     if missing:
         what = "class Config" if missing[0] == "Config" else f"function {missing[0]}"
@@ -108,15 +112,21 @@ def _parse(path: Path) -> ast.Module:
         raise Mistake("entry.syntax", problem, "Correct that line.") from None
 
 
-def _top_level_names(module: ast.Module) -> set[str]:
+def _top_level_names(body: Iterable[ast.stmt]) -> set[str]:
+    """Names that running the statements would define, also those under `if`, `try` and `with`."""
     names: set[str] = set()
-    for node in module.body:
+    for node in body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names.update(alias.asname or alias.name for alias in node.names)
-        elif isinstance(node, ast.Assign):
-            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names.update(part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
+        elif isinstance(node, ast.If | ast.Try | ast.With):
+            names |= _top_level_names(
+                child for child in ast.walk(node) if isinstance(child, ast.stmt) and child is not node
+            )
     return names
 
 
@@ -128,7 +138,7 @@ def _sources(folder: Path) -> Iterator[tuple[str, Path]]:
     waiting = [path for path in own if path.suffix == ".py"]
     seen: set[Path] = set()
     while waiting:
-        for name in _imported(_parse(waiting.pop())):
+        for name in _with_parents(_imported(_parse(waiting.pop()))):
             found = _baselines_file(name)
             if found and found not in seen:
                 seen.add(found)
@@ -143,6 +153,13 @@ def _imported(module: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _with_parents(names: Iterable[str]) -> Iterator[str]:
+    """Every module and the packages above it: Python runs their files too."""
+    for name in names:
+        parts = name.split(".")
+        yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
 def _baselines_file(name: str) -> Path | None:

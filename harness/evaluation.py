@@ -156,7 +156,7 @@ def _ready(one: Cell, ground: Ground, reporter: Reporter) -> Ready:
     packing = partial(reporter.step, f"packing waveforms at {training.sample_rate} Hz")
     if one.rows is not None:
         store.pack(training, ground.dataset, one.rows, packing)
-    test.pack(packing, device_revealed=ground.track.device_revealed)
+    test.pack(packing)
     found = plan.digests(one, ground.dataset, training, test)
     return Ready(one, training, test, found, plan.key(one, ground.track, found, ground.choice.device))
 

@@ -30,7 +30,11 @@ class TrainingFiles(Record):
 
 
 class Job(Record):
-    """One stage of one cell. `typed_in` is the folder the command was typed in, for paths in the settings."""
+    """One stage of one cell.
+
+    `typed_in` is the folder the command was typed in, for paths in the settings; `test_devices` are given on tracks
+    that reveal them.
+    """
 
     stage: Stage
     folder: Path
@@ -44,6 +48,7 @@ class Job(Record):
     batch_size: int = 256
     training: TrainingFiles | None = None
     test: Layout | None = None
+    test_devices: tuple[str, ...] | None = None
 
     @property
     def answer_file(self) -> Path:

@@ -19,8 +19,9 @@ from types import TracebackType
 
 from harness.lifeline import die_with_parent
 
-MEMORY = {"THP_MEM_ALLOC_ENABLE": "1"}
-"""Large tensors on huge pages (Linux): a training step allocates gigabytes anew, and a third of its time was faults."""
+MEMORY = {"THP_MEM_ALLOC_ENABLE": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
+"""Freed memory is kept and large tensors lie on huge pages (glibc, Linux). A training step allocates gigabytes; to hand
+them back and fault them in again at every step took longer than the arithmetic (reports/benchmarks)."""
 
 
 class NurseryDied(RuntimeError):

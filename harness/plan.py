@@ -78,13 +78,13 @@ def chosen_splits(track: Track, choice: Choice) -> tuple[str, ...]:
         raise Mistake("track.split", problem, nearest(unknown[0], track.splits))
     if not track.splits:
         return (NO_SPLIT,)
-    splits = choice.splits or track.default_splits or tuple(track.splits)
-    return splits[:1] if choice.quick else splits
+    splits = tuple(dict.fromkeys(choice.splits or track.default_splits or track.splits))
+    return (min(splits, key=list(track.splits).index),) if choice.quick else splits
 
 
 def chosen_seeds(track: Track, choice: Choice) -> tuple[int, ...]:
     """The seeds to run: those asked for, else the track's official ones; `--quick` takes the first."""
-    seeds = choice.seeds or track.seeds
+    seeds = tuple(dict.fromkeys(choice.seeds or track.seeds))
     return seeds[:1] if choice.quick else seeds
 
 
@@ -93,7 +93,7 @@ def chosen_systems(entry: Entry, choice: Choice) -> tuple[str, ...]:
     for name in choice.systems:
         entry.system(name)
     every = entry.submission.systems.items()
-    return choice.systems or tuple(name for name, system in every if system.role == "system")
+    return tuple(dict.fromkeys(choice.systems)) or tuple(name for name, system in every if system.role == "system")
 
 
 def preset(track: Track, choice: Choice) -> str | None:

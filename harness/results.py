@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -153,7 +154,7 @@ def write(result: Result, results: Path, logits: ArrayLike | None = None) -> Pat
             write_bytes(failure, content)
             return failure
         if logits is not None:
-            write_bytes(path.with_suffix(".npz"), packed_predictions(logits))
+            write_bytes(path.with_suffix(".npz"), packed_predictions(logits, result.key))
         write_bytes(path, content)
         failure.unlink(missing_ok=True)
     except OSError as error:
@@ -161,12 +162,13 @@ def write(result: Result, results: Path, logits: ArrayLike | None = None) -> Pat
     return path
 
 
-def packed_predictions(logits: ArrayLike) -> bytes:
-    """A compressed npz: `log_probabilities` float16 (clips, classes); `predicted`, the arg-max at full precision."""
+def packed_predictions(logits: ArrayLike, key: str = "") -> bytes:
+    """A compressed npz: `log_probabilities` float16 (clips, classes), `predicted` from full precision, `key`."""
     z = np.asarray(logits, dtype=np.float64)
     buffer = BytesIO()
     log_p = np.maximum(log_softmax(z, axis=1), np.finfo(np.float16).min).astype(np.float16)
-    np.savez_compressed(buffer, log_probabilities=log_p, predicted=z.argmax(axis=1).astype(np.int16))
+    predicted = log_softmax(z, axis=1).argmax(axis=1).astype(np.int16)
+    np.savez_compressed(buffer, log_probabilities=log_p, predicted=predicted, key=np.array(key))
     return buffer.getvalue()
 
 
@@ -189,12 +191,19 @@ def read_all(folders: Sequence[Path]) -> Iterator[tuple[Path, Result | Damaged]]
             yield path, read(path)
 
 
+def _key_of(predictions: Path) -> str | None:
+    """The key of the cell that the predictions are of; None where they are absent or damaged."""
+    try:
+        with np.load(predictions) as arrays:
+            return str(arrays["key"])
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return None
+
+
 def finished(identity: Identity, key: str, results: Path, *, official: bool) -> Result | None:
     """The scored result of this very key, with its predictions; None where the cell is still to be walked."""
     path = identity.path(results)
-    if not path.is_file() or not path.with_suffix(".npz").is_file():
-        return None
-    result = read(path)
-    if not isinstance(result, Result) or result.key != key:
+    result = read(path) if path.is_file() else None
+    if not isinstance(result, Result) or result.key != key or _key_of(path.with_suffix(".npz")) != key:
         return None
     return result if result.official or not official else None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -67,21 +68,32 @@ def _sentence(location: Sequence[int | str], kind: str, message: str, model: typ
 
 
 def _line_of(location: Sequence[int | str], text: str) -> int | None:
+    """The line of a key, where the text has it once in the table it belongs to; None where that is not certain."""
     names = [part for part in location if isinstance(part, str)]
     if not names:
         return None
-    pattern = re.compile(rf'^\s*\[*[^=#]*\b"?{re.escape(names[-1])}"?\s*[=\]]')
-    found = [number for number, line in enumerate(text.splitlines(), start=1) if pattern.match(line)]
+    table, key = (names[-2] if len(names) > 1 else None), re.escape(names[-1])
+    assigns, heads = re.compile(rf'^\s*"?{key}"?\s*='), re.compile(rf'^\s*\[+[^\]=]*\b"?{key}"?\]+')
+    found: list[int] = []
+    current: str | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"^\s*\[+([^\]=]+)\]+", line)
+        current = header.group(1).split(".")[-1].strip().strip('"') if header else current
+        if heads.match(line) or (current == table and assigns.match(line)):
+            found.append(number)
     return found[0] if len(found) == 1 else None
 
 
 def _valid_names(location: Sequence[int | str], model: type[BaseModel]) -> list[str]:
     """Field names of the record that holds the last part of `location`."""
     current: type[BaseModel] | None = model
-    for part in location[:-1]:
+    parts = iter(location[:-1])
+    for part in parts:
         field = current.model_fields.get(str(part)) if current else None
         if field is not None:
             current = _record_in(field.annotation)
+            if get_origin(field.annotation) in (dict, tuple, list):
+                next(parts, None)  # a key or an index, not a field
     return [field.alias or name for name, field in current.model_fields.items()] if current else []
 
 
@@ -102,8 +114,8 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise Mistake("settings.form", f'"--set {pair}" is not of the form key=value.', "Write --set key=value.")
-        if key in settings:
-            raise Mistake("settings.twice", f'"--set {key}=…" is given twice.', "Give it once.")
+        if key.strip() in settings:
+            raise Mistake("settings.twice", f'"--set {key.strip()}=…" is given twice.', "Give it once.")
         settings[key.strip()] = _toml_value(value)
     return settings
 
@@ -113,4 +125,20 @@ def _toml_value(text: str) -> Any:  # noqa: ANN401 - a TOML value is any of its 
         table: Mapping[str, Any] = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
         return text
-    return table["value"] if set(table) == {"value"} else text
+    return table["value"] if set(table) == {"value"} and _is_plain(table["value"]) else text
+
+
+def _is_plain(value: Any) -> bool:  # noqa: ANN401 - a TOML value is any of its types
+    """Whether JSON has the value too: no dates, no infinities."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def plain(value: dict[str, Any]) -> dict[str, Any]:
+    """The same table; ValueError where it holds a date or an infinity, which a result could not keep."""
+    if not _is_plain(value):
+        raise ValueError("holds a date or a number that is not finite; write text or a finite number")
+    return value

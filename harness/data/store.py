@@ -14,6 +14,7 @@ where it stopped; a source file that has changed since is packed again, any othe
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -119,12 +120,16 @@ def _header(place: Layout) -> dict[str, object]:
 
 
 def _create(place: Layout) -> None:
-    """Empty (sparse) files."""
+    """Empty (sparse) files; a second command that comes at the same time waits and finds them."""
     place.folder.mkdir(parents=True, exist_ok=True)
-    for name, size in place.files.items():
-        with (place.folder / name).open("wb") as stream:
-            stream.truncate(size * place.clips)
-    write_json(place.folder / "header.json", _header(place))
+    with (place.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _is_whole(place):
+            return
+        for name, size in place.files.items():
+            with (place.folder / name).open("wb") as stream:
+                stream.truncate(size * place.clips)
+        write_json(place.folder / "header.json", _header(place))
 
 
 def _is_whole(place: Layout) -> bool:
@@ -249,23 +254,26 @@ def _resampled(waveforms: NDArray[np.float32], rate: int, place: Layout) -> NDAr
 
 
 def _write(place: Layout, row: int, waveform: NDArray[np.float32], digest: bytes, stamp: tuple[int, int]) -> None:
-    """Waveform first and scale last: a clip whose scale is there is whole."""
+    """The scale is taken away first and given last: a clip that has one is whole."""
     scale = np.float32(1)
     if place.kind == "int16":
         scale = np.float32(max(float(np.abs(waveform).max()), 1e-12) / 32767)
         waveform = np.rint(waveform / scale).clip(-32767, 32767)
     steps = waveform.astype(STEP_TYPES[place.kind])
-    content = {
-        "waveforms.bin": steps.tobytes(),
-        "digests.u8": digest,
-        "stamps.i64": np.array(stamp, dtype="<i8").tobytes(),
-        "scales.f32": np.array(scale, dtype="<f4").tobytes(),
-    }
-    for name, values in content.items():
+    content = (
+        ("scales.f32", np.zeros(1, dtype="<f4").tobytes()),
+        ("waveforms.bin", steps.tobytes()),
+        ("digests.u8", digest),
+        ("stamps.i64", np.array(stamp, dtype="<i8").tobytes()),
+        ("scales.f32", np.array(scale, dtype="<f4").tobytes()),
+    )
+    for name, values in content:
         _put(place.folder / name, row * place.files[name], values)
 
 
 def _put(path: Path, offset: int, content: bytes) -> None:
     """Writes through the file, not through a map: a full disk is then an error and not a signal."""
     with path.open("r+b", buffering=0) as stream:
-        os.pwrite(stream.fileno(), content, offset)
+        written = 0
+        while written < len(content):  # a disk that is nearly full takes a part
+            written += os.pwrite(stream.fileno(), content[written:], offset + written)

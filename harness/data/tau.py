@@ -47,6 +47,8 @@ def read(folder: Path, track: Track, list_folders: Sequence[Path] = ()) -> Datas
     rows = {clip.name: row for row, clip in enumerate(clips)}
     places = (*list_folders, folder / "split_setup", folder / "evaluation_setup", folder)
     splits = {split: _read_list(name, places, rows, track) for split, name in track.splits.items()}
+    test = _read_list(track.test, places, rows, track)
+    _require_apart(splits, test, tuple(rows))
     return Dataset(
         audio=folder,
         names=tuple(rows),
@@ -55,8 +57,16 @@ def read(folder: Path, track: Track, list_folders: Sequence[Path] = ()) -> Datas
         segments=np.array([clip.segment for clip in clips]),
         locations=np.array([clip.location for clip in clips]),
         splits=splits,
-        test=_read_list(track.test, places, rows, track),
+        test=test,
     )
+
+
+def _require_apart(splits: Mapping[str, Rows], test: Rows, names: Sequence[str]) -> None:
+    for split, rows in splits.items():
+        both = np.intersect1d(rows, test)
+        if len(both):
+            problem = f"The list of split {split} holds {len(both)} test clips, the first is {names[both[0]]}."
+            raise Mistake("data.leak", problem, "Use the official lists.")
 
 
 def _require_folder(folder: Path, track: Track) -> None:
@@ -137,7 +147,7 @@ def _table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]
     """Line numbers and rows of a tab-separated file that has `columns`."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter="\t")
+            reader = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             if missing:
                 has = ", ".join(reader.fieldnames or ()) or "nothing"

@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 from harness.data import store
 from harness.data.dataset import Dataset, Rows
 from harness.data.store import Layout, Packing
-from harness.files import digest_of_value, disk_mistake, write_bytes
-
-DEVICES = "devices.txt"
-"""Beside the packed clips, one device id a line, only on tracks that reveal the device."""
+from harness.files import digest_of_value
 
 
 @dataclass(frozen=True)
@@ -38,15 +35,14 @@ class TestClips:
         """Whether every clip is there."""
         return store.holds(self.place, self.shuffled, self.shuffled.test)
 
-    def pack(self, packing: Packing, *, device_revealed: bool) -> None:
+    def pack(self, packing: Packing) -> None:
         """Packs what is missing; raises `Mistake` as `store.pack` does."""
         store.pack(self.place, self.shuffled, self.shuffled.test, packing)
-        path = self.place.folder / DEVICES
-        if device_revealed and not path.is_file():
-            try:
-                write_bytes(path, ("\n".join(self.shuffled.devices.tolist()) + "\n").encode())
-            except OSError as error:
-                raise disk_mistake(error, f"The list of devices {path}") from None
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Device ids in the order in which a system sees the clips."""
+        return tuple(self.shuffled.devices.tolist())
 
     def in_list_order(self, predictions: NDArray[Any]) -> NDArray[Any]:
         """Predictions (clips, …) put back into the order of the test list."""

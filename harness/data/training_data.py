@@ -106,7 +106,7 @@ class StoredData:
         held: set[str] = set()
         for label in np.unique(self._clips.labels):
             locations = np.unique(self._clips.locations[self._clips.labels == label])
-            wanted = max(1, round(fraction * len(locations)))
+            wanted = min(max(1, round(fraction * len(locations))), max(1, len(locations) - 1))
             held.update(generator.permutation(locations)[:wanted].tolist())
         mask = np.isin(self._clips.locations, sorted(held))
         return self._part(~mask), self._part(mask)

@@ -110,7 +110,7 @@ def test_another_list_has_another_order_and_another_store() -> None:
 def test_packed_clips_lie_in_the_shuffled_order(data: Dataset, tmp_path: Path) -> None:
     clips = clips_of(data, tmp_path / "cache")
     assert not clips.packed
-    clips.pack(silently, device_revealed=False)
+    clips.pack(silently)
     assert clips.packed
     waveforms = clips.place.waveforms()
     assert waveforms.dtype == np.float32
@@ -120,50 +120,29 @@ def test_packed_clips_lie_in_the_shuffled_order(data: Dataset, tmp_path: Path) -
         assert np.array_equal(waveforms[place], expected)
 
 
-def test_devices_lie_beside_the_clips_in_their_order_only_where_they_are_revealed(
-    data: Dataset, tmp_path: Path
-) -> None:
-    hidden, shown = clips_of(data, tmp_path / "hidden"), clips_of(data, tmp_path / "shown")
-    hidden.pack(silently, device_revealed=False)
-    shown.pack(silently, device_revealed=True)
-    assert not (hidden.place.folder / test_clips.DEVICES).exists()
-    lines = (shown.place.folder / test_clips.DEVICES).read_text().split("\n")
-    assert lines == [*shown.shuffled.devices.tolist(), ""]
-
-
-def test_a_track_that_hides_devices_finds_no_list_of_them_from_one_that_reveals_them(
-    data: Dataset, tmp_path: Path
-) -> None:
-    """2024 and 2025 have the same test list: a run of 2025 must not leave devices where a run of 2024 predicts."""
+def test_devices_come_in_the_order_of_the_clips_and_are_not_kept_beside_them(data: Dataset, tmp_path: Path) -> None:
+    """2024 and 2025 have the same test list and share a store: devices are told to a stage of 2025 only."""
     clips = clips_of(data, tmp_path / "cache")
-    clips.pack(silently, device_revealed=True)
-    clips.pack(silently, device_revealed=False)
-    assert not (clips.place.folder / test_clips.DEVICES).exists()
-
-
-def test_devices_that_were_corrected_are_written_anew(data: Dataset, tmp_path: Path) -> None:
-    clips_of(data, tmp_path / "cache").pack(silently, device_revealed=True)
-    corrected = clips_of(replace(data, devices=np.where(data.devices == "a", "b", data.devices)), tmp_path / "cache")
-    corrected.pack(silently, device_revealed=True)
-    lines = (corrected.place.folder / test_clips.DEVICES).read_text().split()
-    assert lines == corrected.shuffled.devices.tolist()
+    clips.pack(silently)
+    assert clips.devices == tuple(data.devices[data.test][clips.order])
+    assert not list(clips.place.folder.glob("*.txt"))
 
 
 def test_nothing_in_the_store_names_a_clip_or_a_label(data: Dataset, tmp_path: Path) -> None:
     clips = clips_of(data, tmp_path / "cache")
-    clips.pack(silently, device_revealed=False)
+    clips.pack(silently)
     header = (clips.place.folder / "header.json").read_text()
     assert not [word for word in ("bus", "park", "tram", "lyon", "milan", "wav") if word in header]
-    assert {path.name for path in clips.place.folder.iterdir()} == {*clips.place.files, "header.json"}
+    assert {path.name for path in clips.place.folder.iterdir()} == {*clips.place.files, "header.json", "lock"}
 
 
 def test_the_fingerprint_follows_what_the_files_hold(data: Dataset, tmp_path: Path) -> None:
     clips = clips_of(data, tmp_path / "one")
-    clips.pack(silently, device_revealed=False)
+    clips.pack(silently)
     again = clips_of(data, tmp_path / "two")
-    again.pack(silently, device_revealed=True)
+    again.pack(silently)
     assert again.fingerprint == clips.fingerprint
     path = data.audio / data.names[data.test[0]]
     path.write_bytes((data.audio / data.names[data.test[1]]).read_bytes())
-    clips.pack(silently, device_revealed=False)
+    clips.pack(silently)
     assert clips.fingerprint != again.fingerprint
