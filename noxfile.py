@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.2"
@@ -56,6 +58,7 @@ def tests(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Benchmarks, run alone on the machine; figures go to reports/benchmarks/: nox -s bench [-- pytest options]."""
     install(session, "tests")
+    Path("reports/benchmarks").mkdir(parents=True, exist_ok=True)
     session.run(
         "pytest", "tests/benchmarks", "-o", "python_files=bench_*.py", "-o", "addopts=", "--benchmark-only",
         "--benchmark-json=reports/benchmarks/latest.json", *session.posargs,

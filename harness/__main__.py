@@ -145,7 +145,8 @@ def _choice(options: argparse.Namespace) -> Choice:
 
 def default_device() -> Literal["cpu", "cuda"]:
     """`cuda` where the driver shows a device; torch is not imported to find out."""
-    return "cuda" if Path("/proc/driver/nvidia/gpus").is_dir() else "cpu"
+    signs = ("/proc/driver/nvidia/gpus", "/dev/nvidia0", "/dev/dxg")
+    return "cuda" if any(Path(sign).exists() for sign in signs) else "cpu"
 
 
 def _places(options: argparse.Namespace) -> Places:

@@ -175,6 +175,7 @@ def _recorded(ready: Ready, ground: Ground, answers: Mapping[str, Answer]) -> Re
 def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mapping[str, Answer]) -> Result:
     submission, system = cell.system.entry.submission, cell.system.entry.system(cell.system.name)
     outcome, reason = _end(answers)
+    reason = _without_folders(reason, cell, ground) if reason else None
     complexities = [answer.complexity for answer in answers.values() if answer.complexity]
     weights = next((answer.weights for answer in answers.values() if answer.weights), None)
     accelerator = next((answer.accelerator for answer in answers.values() if answer.accelerator), None)
@@ -212,6 +213,15 @@ def _end(answers: Mapping[str, Answer]) -> tuple[Outcome, Reason | None]:
         problem = "The weights that were predicted with are not those that were trained."
         return Outcome.REFUSED, Reason(rule="weights.digest", problem=problem, remedy="Remove the cell's folder.")
     return last.outcome, last.reason
+
+
+def _without_folders(reason: Reason, cell: Cell, ground: Ground) -> Reason:
+    """The reason without the names of this machine's folders: results are published."""
+    folders = (cell.system.entry.folder.parent, ground.typed_in, ground.cache)
+    words = reason.model_dump()
+    for folder in folders:
+        words = {name: text.replace(f"{folder}/", "") for name, text in words.items()}
+    return Reason(**words)
 
 
 def _external(declared: Any) -> str:  # noqa: ANN401 - "none" or a tuple of records

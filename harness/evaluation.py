@@ -67,7 +67,7 @@ def evaluate(
     read = entry.read(entry_folder)
     require_writable(places.cache, "The cache folder")
     require_writable(places.results, "The results folder")
-    command = f"nox -s evaluate -- {shlex.quote(str(entry_folder))} --track {shlex.quote(track_name)}"
+    command = _command(entry_folder, track_name, choice, places)
     dataset = read_dataset(track, track_folder, places, hands.reporter)
     ground = Ground(track, dataset, choice, places.results, places.cache, places.typed_in, command)
     systems = checked_systems(read, track, choice, places, hands)
@@ -76,6 +76,23 @@ def evaluate(
         return walk_cells(cells, ground, hands)
     show_plan(cells, ground)
     return all(system.check.outcome is Outcome.OK for system in systems)
+
+
+def _command(entry_folder: Path, track_name: str, choice: Choice, places: Places) -> str:
+    """What to type to walk these cells again, less split and seed; folders of this machine are left out."""
+    words = ["nox", "-s", "evaluate", "--", _shown(entry_folder, places), "--track", _shown(Path(track_name), places)]
+    words += ["--data", "DIR"] if places.data else []
+    words += ["--preset", choice.preset] if choice.preset else []
+    words += [word for key, value in (choice.settings or {}).items() for word in ("--set", f"{key}={value}")]
+    return shlex.join(words)
+
+
+def _shown(path: Path, places: Places) -> str:
+    """A path as seen from where the command was typed; only its name where it lies elsewhere."""
+    if not path.is_absolute():
+        return path.as_posix()
+    inside = path.is_relative_to(places.typed_in)
+    return path.relative_to(places.typed_in).as_posix() if inside else path.name
 
 
 def read_dataset(track: Track, track_folder: Path, places: Places, reporter: Reporter) -> Dataset:

@@ -9,7 +9,6 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import git
 import psutil
 
 import harness
@@ -35,10 +34,14 @@ def describe(folder: Path) -> Provenance:
 def commit_of(folder: Path) -> tuple[str | None, bool | None]:
     """(commit, whether the tree has changes beside `reports/`); (None, None) where there is no commit."""
     try:
+        import git  # noqa: PLC0415 - it looks for the program when it is imported, and there may be none
+    except ImportError:
+        return None, None
+    try:
         repository = git.Repo(folder, search_parent_directories=True)
         commit = repository.head.commit.hexsha
         changes = repository.git.status("--porcelain", "--", ".", ":!reports")
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError, git.GitCommandError, ValueError):
+    except (git.GitError, ValueError):
         return None, None
     return commit, bool(changes)
 

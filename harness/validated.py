@@ -92,7 +92,8 @@ def _valid_names(location: Sequence[int | str], model: type[BaseModel]) -> list[
         field = current.model_fields.get(str(part)) if current else None
         if field is not None:
             current = _record_in(field.annotation)
-            if get_origin(field.annotation) in (dict, tuple, list):
+            origin = get_origin(field.annotation)
+            if isinstance(origin, type) and issubclass(origin, Mapping | tuple | list):
                 next(parts, None)  # a key or an index, not a field
     return [field.alias or name for name, field in current.model_fields.items()] if current else []
 
