@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Literal
 from harness import evaluation, scaffold
 from harness.console import Reporter
 from harness.evaluation import Hands, Places
+from harness.files import disk_mistake
 from harness.nursery import Nursery
 from harness.outcomes import Mistake
 from harness.plan import Choice
 from harness.validated import parse_settings
 
 INTERRUPTED = 130
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 EPILOG = "The same command, run again, does only what is missing."
 
 
@@ -29,6 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0 if verb(options, reporter) else 1)
     except Mistake as mistake:
         reporter.say(f"error: {mistake}")
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        reporter.say(f"error: {disk_mistake(error, str(error.filename or 'A file'))}")
         sys.exit(1)
     except KeyboardInterrupt:
         reporter.say("interrupted: finished stages are kept; run the same command again to go on")

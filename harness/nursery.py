@@ -129,8 +129,11 @@ def main() -> None:
     for line in sys.stdin.buffer:
         pid = os.fork()
         if pid == 0:
-            os.setsid()
-            child.run(Path(os.fsdecode(line.rstrip(b"\n"))))
+            try:
+                os.setsid()
+                child.run(Path(os.fsdecode(line.rstrip(b"\n"))))
+            finally:
+                os._exit(1)  # whatever happens, a child never goes on as a nursery
         print(pid, flush=True)
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)

@@ -45,7 +45,7 @@ class Allowance:
 class _Watch:
     """What has been seen of a child; `others` are the processes below this one that do not belong to it."""
 
-    deadline: float
+    deadline: float = 0.0
     others: frozenset[int] = frozenset()
     status: int | None = None
     peak_memory: int = 0
@@ -64,10 +64,11 @@ def run(job: Job, allowance: Allowance, nursery: Nursery, on_progress: OnProgres
         left.unlink(missing_ok=True)
     write_bytes(job_file, job.model_dump_json(indent=1).encode())
     start = time.monotonic()
-    watch = _Watch(deadline=start + allowance.seconds)
+    watch = _Watch()
     try:
         with _started(job_file, nursery, watch) as child:
-            _watch(child, job, allowance, watch, on_progress)
+            watch.deadline = time.monotonic() + allowance.seconds
+            _attend(child, job, allowance, watch, on_progress)
     except NurseryDied:
         watch.status = -signal.SIGKILL
     took = {"seconds": time.monotonic() - start, "peak_memory_bytes": watch.peak_memory}
@@ -88,7 +89,7 @@ def _started(job_file: Path, nursery: Nursery, watch: _Watch) -> Iterator[Child]
         _end(child, watch)
 
 
-def _watch(child: Child, job: Job, allowance: Allowance, watch: _Watch, on_progress: OnProgress | None) -> None:
+def _attend(child: Child, job: Job, allowance: Allowance, watch: _Watch, on_progress: OnProgress | None) -> None:
     """Waits for the child; ends the wait with a verdict when it takes more than it may."""
     next_look = 0.0
     shown = b""

@@ -14,7 +14,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROUNDS = 5
+ROUNDS = 3
 
 
 @pytest.mark.parametrize("entry", ["baselines/systems/linear", "baselines/systems/dcase2024"])

@@ -11,7 +11,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from harness.nursery import MEMORY
 from tests.benchmarks.steps import BATCH, Stepper
 
-ROUNDS = 9
+ROUNDS = 7
 
 
 @pytest.mark.parametrize("variant", ["eager", "compiled"])

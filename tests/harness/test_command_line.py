@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,32 @@ def test_a_damaged_result_is_named_and_the_page_is_written_all_the_same(
     assert status("leaderboard", "--results", "results", "--out", "site") == 1
     assert "broken.json is no result" in capsys.readouterr().err
     assert "DCASE 2024 baseline" in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_a_full_disk_ends_every_stage_with_one_sentence_and_what_was_finished_stays(
+    tmp_path: Path, track: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The cache lies on a disk that is too small for packing, then for a checkpoint, then large enough."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k,huge=never", "tmpfs", disk]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        large = made.BUILD.replace(
+            "classifier = Classifier(", "spare = torch.zeros(200_000)\n    classifier = Classifier("
+        )
+        keeps = made.TRAIN.replace('run.save({"step"', 'run.save({"spare": torch.ones(200_000), "step"')
+        made.entry_folder(tmp_path / "mine", build=large, train=keeps)
+        words = ("evaluate", "mine", "--track", track, "--cache", disk)
+        for size, sentence in (("300k", "waveform store"), ("2500k", "A file of the stage train")):
+            subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
+            assert status(*words) == 1
+            said = capsys.readouterr().err
+            assert "the disk is full" in said
+            assert sentence in said
+            assert "Traceback" not in said
+        subprocess.run(["mount", "-o", "remount,size=64M", disk], check=True)
+        assert status(*words) == 0
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
