@@ -1,7 +1,9 @@
 """The training loop of the baselines: AdamW, a warm-up and cosine schedule, augmentation, checkpoints every epoch.
 
-Speed on a CPU comes from three things, all measured in `reports/benchmarks/`: channels-last layout (depthwise
-convolutions are several times faster), the banded mel filter bank, and, for long runs, torch.compile.
+Speed on a CPU comes from channels-last layout (depthwise convolutions are several times faster), the banded mel filter
+bank, and memory that is not handed back between steps (`harness/nursery.py`): 3.4 times the plain step. torch.compile
+added nothing to these on 2 cores and takes a minute and a half; it is there for other machines. Figures:
+`reports/benchmarks/`.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -17,23 +19,22 @@ from torch import Tensor, nn
 
 from harness.contract import Batch, Run, TrainingData
 
-Compile = Literal["auto", "on", "off"]
 Forward = Callable[[nn.Module, Batch], Tensor]
-
-STEPS_WORTH_COMPILING = 1000
-"""torch.compile takes about a minute on 2 cores and saves about a third of a step's second."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the loop needs to know. `warmup_steps` rise linearly to `learning_rate`, then a cosine falls to 0."""
+    """What the loop needs to know. `warmup_steps` rise linearly to `learning_rate`, then a cosine falls to 0.
+
+    `compile` needs a C++ compiler where the training runs.
+    """
 
     epochs: int
     batch_size: int
     learning_rate: float
     weight_decay: float
     warmup_steps: int
-    compile: Compile = "auto"
+    compile: bool = False
 
 
 def fit(network: nn.Module, forward: Forward, data: TrainingData, run: Run, recipe: Recipe) -> None:
@@ -52,7 +53,7 @@ def fit(network: nn.Module, forward: Forward, data: TrainingData, run: Run, reci
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, warmup_cosine(recipe.warmup_steps, total))
     parts: dict[str, Any] = {"network": network, "optimiser": optimiser, "schedule": schedule}
     first = _resume(run, parts)
-    stepped = compiled(network, recipe.compile, total)
+    stepped = cast("nn.Module", torch.compile(network)) if recipe.compile else network
     for epoch in range(first, recipe.epochs):
         loss = _epoch(stepped, forward, data, run, recipe, optimiser, schedule)
         run.save({"epoch": epoch + 1, **{name: part.state_dict() for name, part in parts.items()}})
@@ -72,13 +73,6 @@ def warmup_cosine(warmup_steps: int, total_steps: int) -> Callable[[int], float]
         return max(0.0, 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
     return factor
-
-
-def compiled(network: nn.Module, choice: Compile, steps: int) -> nn.Module:
-    """The network, compiled where that was asked for or pays for itself within `steps`; it shares its weights."""
-    if choice == "off" or (choice == "auto" and steps < STEPS_WORTH_COMPILING):
-        return network
-    return cast("nn.Module", torch.compile(network))
 
 
 def _resume(run: Run, parts: dict[str, Any]) -> int:

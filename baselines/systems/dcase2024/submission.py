@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 from pydantic import Field
@@ -38,7 +37,7 @@ class Config(contract.Config):
     frequency_mask: int = Field(default=48, ge=0, le=256)
     mixstyle_probability: float = Field(default=0.4, ge=0, le=1)
     mixstyle_alpha: float = Field(default=0.3, gt=0)
-    compile: Literal["auto", "on", "off"] = "auto"
+    compile: bool = False
     checkpoint: Path | None = None
 
 
