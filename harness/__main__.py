@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +21,7 @@ from harness.plan import Choice
 from harness.validated import parse_settings
 
 INTERRUPTED = 130
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 EPILOG = "The same command, run again, does only what is missing."
 
 
@@ -28,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     reporter = Reporter()
     verb: Callable[[argparse.Namespace, Reporter], bool] = options.verb
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's word counts as Ctrl-C
     try:
         sys.exit(0 if verb(options, reporter) else 1)
     except Mistake as mistake:
@@ -117,7 +120,9 @@ def _verb(
 def _entry_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("entry", type=Path, help="folder with submission.toml and submission.py")
     parser.add_argument("--track", default="demo", help="name of a track, or path of its TOML file (default: demo)")
-    parser.add_argument("--system", nargs="+", default=[], metavar="NAME", help="systems (default: all but teachers)")
+    parser.add_argument(
+        "--system", nargs="+", action="extend", default=[], metavar="NAME", help="systems (default: all but teachers)"
+    )
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="override a field")
     parser.add_argument("--preset", help="a preset of the entry (default: the track's)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda when there is one")
@@ -131,8 +136,12 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     _entry_options(parser)
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the data set")
     parser.add_argument("--splits", type=Path, metavar="DIR", help="folder of the split lists")
-    parser.add_argument("--split", nargs="+", metavar="SPLIT", help="training splits (default: the track's)")
-    parser.add_argument("--seed", nargs="+", type=int, metavar="N", help="seeds (default: the track's)")
+    parser.add_argument(
+        "--split", nargs="+", action="extend", metavar="SPLIT", help="training splits (default: the track's)"
+    )
+    parser.add_argument(
+        "--seed", nargs="+", action="extend", type=int, metavar="N", help="seeds (default: the track's)"
+    )
     parser.add_argument("--quick", action="store_true", help="the smallest split and one seed; not official")
     parser.add_argument("--dry-run", action="store_true", help="print the plan, train nothing")
     parser.add_argument("--results", type=Path, metavar="DIR", help="where results are kept (reports/results)")
@@ -153,8 +162,9 @@ def _choice(options: argparse.Namespace) -> Choice:
 
 def default_device() -> Literal["cpu", "cuda"]:
     """`cuda` where the driver shows a device; torch is not imported to find out."""
-    signs = ("/proc/driver/nvidia/gpus", "/dev/nvidia0", "/dev/dxg")
-    return "cuda" if any(Path(sign).exists() for sign in signs) else "cpu"
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}
+    driver = any(Path(sign).exists() for sign in ("/proc/driver/nvidia/gpus", "/dev/nvidia0"))
+    return "cuda" if driver and not hidden else "cpu"
 
 
 def _places(options: argparse.Namespace) -> Places:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from harness import plan, process, provenance, results, scoring
+from harness import entry, plan, process, provenance, results, scoring
 from harness.data.dataset import Dataset
 from harness.data.store import Layout
 from harness.data.test_clips import TestClips
@@ -29,6 +29,9 @@ from harness.plan import Cell, Choice
 from harness.process import Allowance, OnProgress
 from harness.results import Digests, Reason, Result, StageRecord
 from harness.tracks import Track
+
+LEFT_ALONE = ("cell.busy", "entry.changed")
+"""Rules that end the walk of a cell without a verdict on it; the sweep goes on."""
 
 STAGE_FILES: Mapping[str, str] = {"train": TRAINED, "predict": LOGITS}
 
@@ -62,13 +65,14 @@ class Ready:
 
 def walk(ready: Ready, ground: Ground, nursery: Nursery, on_progress: Mapping[str, OnProgress]) -> Result:
     """The cell's result, also written to disk; what earlier runs finished is taken from their files."""
-    with _alone(ready.folder(ground)):
+    with alone(ready.folder(ground)):
         answers: dict[str, Answer] = {"check": ready.cell.system.check}
         stages: tuple[Literal["train", "predict"], ...] = ("train", "predict")
         for stage in stages:
             job = _job(stage, ready, ground)
             allowed = allowance(stage, ground.track)
             answers[stage] = finished(job) or process.run(job, allowed, nursery, on_progress.get(stage))
+            _require_unchanged(ready, job)
             if answers[stage].outcome is not Outcome.OK:
                 break
         return _recorded(ready, ground, answers)
@@ -83,17 +87,32 @@ def failed_check(cell: Cell, ground: Ground) -> Result:
     return result
 
 
+def skipped(ready: Ready, ground: Ground, why: Mistake) -> Result:
+    """The row of a cell that this command left alone; nothing is written."""
+    reason = Reason(rule=why.rule, problem=why.problem, remedy=why.remedy)
+    answer = Answer(outcome=Outcome.SKIPPED, reason=reason)
+    return _result(ready.cell, ground, ready.digests, ready.key, {"train": answer})
+
+
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Holds the cell for this process; the lock ends with the process, however it ends."""
+def alone(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Holds a folder for this process; the lock ends with the process, however it ends."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             problem = "Another command is walking this very cell."
             raise Mistake("cell.busy", problem, "Wait for it to end and run again.") from None
         yield
+
+
+def _require_unchanged(ready: Ready, job: Job) -> None:
+    """Raises `Mistake` and forgets the stage where the entry's files are no longer those that the key speaks of."""
+    before = ready.cell.system.entry
+    if entry.read(before.folder).digest != before.digest:
+        job.answer_file.unlink(missing_ok=True)
+        raise Mistake("entry.changed", f"The files of {before.name} changed while it ran.", "Run the command again.")
 
 
 def finished(job: Job) -> Answer | None:
@@ -143,17 +162,16 @@ def _training_files(ready: Ready, ground: Ground) -> TrainingFiles | None:
     if rows is None:
         return None
     path = ready.folder(ground) / "training.npz"
-    if not path.is_file():
-        with replacing(path) as stream:
-            np.savez_compressed(
-                stream,
-                names=np.array([dataset.names[row] for row in rows]),
-                labels=dataset.labels[rows],
-                devices=dataset.devices[rows],
-                segments=dataset.segments[rows],
-                locations=dataset.locations[rows],
-                rows=rows,
-            )
+    with replacing(path) as stream:  # anew for every run: rows are those of the store as it is now
+        np.savez_compressed(
+            stream,
+            names=np.array([dataset.names[row] for row in rows]),
+            labels=dataset.labels[rows],
+            devices=dataset.devices[rows],
+            segments=dataset.segments[rows],
+            locations=dataset.locations[rows],
+            rows=rows,
+        )
     return TrainingFiles(store=ready.store, list_file=path)
 
 
@@ -197,12 +215,18 @@ def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mappi
         config=cell.system.check.config or {},
         device=ground.choice.device,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=f"{ground.command} --split {cell.split} --seed {cell.seed}",
+        command=_command(cell, ground),
         digests=found.model_copy(update={"weights": weights}),
         provenance=origin.model_copy(update={"hardware": {**origin.hardware, "accelerator": accelerator}}),
         stages={stage: _stage_record(answer) for stage, answer in answers.items()},
         complexity=complexities[-1] if complexities else None,
     )
+
+
+def _command(cell: Cell, ground: Ground) -> str:
+    """What to type to walk this very cell again."""
+    split = "" if cell.split == plan.NO_SPLIT else f" --split {cell.split}"
+    return f"{ground.command} --system {cell.system.name}{split} --seed {cell.seed} --device {ground.choice.device}"
 
 
 def _end(answers: Mapping[str, Answer]) -> tuple[Outcome, Reason | None]:

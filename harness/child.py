@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn, cast
@@ -236,11 +237,17 @@ def _require_classifier(value: object, function: str) -> None:
 
 def _save(classifier: Classifier, path: Path) -> None:
     try:
-        with replacing(path) as stream:
-            torch.save(classifier, stream)
+        _write(classifier, path)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         problem = f"What train returned cannot be saved: {_first_line(error)}."
         raise Mistake("contract.save", problem, "Define its classes at the top level of a file of the entry.") from None
+
+
+def _write(value: object, path: Path) -> None:
+    """Saves through memory: torch's own writer hides that a disk is full."""
+    buffer = BytesIO()
+    torch.save(value, buffer)
+    write_bytes(path, buffer.getvalue())
 
 
 def _training_data(job: Job) -> StoredData:
@@ -258,39 +265,46 @@ class _Run:
 
     device: torch.device
     seed: int
-    work: Path
+    folder: Path
     progress_file: Path
     teachers: Mapping[str, Teacher] = field(default_factory=dict)
-    snapshots: int = 0
 
     def __post_init__(self) -> None:
         self.generator = torch.Generator().manual_seed(self.seed)
+        self.work = self.folder / "work"
+        self.work.mkdir(exist_ok=True)
 
     def progress(self, done: int, total: int, **metrics: float) -> None:
         _report(self.progress_file, done, total, metrics)
 
     def save(self, state: Mapping[str, Any]) -> None:
-        kept = {"state": dict(state), "generator": self.generator.get_state(), "torch": torch.get_rng_state()}
+        kept = {
+            "state": dict(state),
+            "generator": self.generator.get_state(),
+            "torch": torch.get_rng_state(),
+            "numpy": np.random.get_state(),  # noqa: NPY002 - entries may draw from the global generators
+            "random": random.getstate(),
+        }
         if self.device.type == "cuda":
             kept["cuda"] = torch.cuda.get_rng_state()
-        with replacing(self.work / CHECKPOINT) as stream:
-            torch.save(kept, stream)
+        _write(kept, self.folder / CHECKPOINT)
 
     def load(self) -> dict[str, Any] | None:
-        path = self.work / CHECKPOINT
+        path = self.folder / CHECKPOINT
         if not path.is_file():
             return None
         kept = torch.load(path, map_location="cpu", weights_only=False)
         self.generator.set_state(kept["generator"])
         torch.set_rng_state(kept["torch"])
+        np.random.set_state(kept["numpy"])  # noqa: NPY002 - as above
+        random.setstate(kept["random"])
         if "cuda" in kept:
             torch.cuda.set_rng_state(kept["cuda"])
         return cast("dict[str, Any]", kept["state"])
 
     def snapshot(self, classifier: Classifier) -> None:
-        self.snapshots += 1
-        with replacing(self.work / f"snapshot-{self.snapshots}.pt") as stream:
-            torch.save(classifier, stream)
+        number = len(list(self.folder.glob("snapshot-*.pt"))) + 1
+        _write(classifier, self.folder / f"snapshot-{number}.pt")
 
 
 def _report(path: Path, done: int, total: int, metrics: Mapping[str, float]) -> None:

@@ -120,7 +120,7 @@ def _checked(read: Entry, name: str, track: Track, choice: Choice, places: Place
     settings = plan.settings(read, name, track, choice)
     words = plan.task_words(track)
     identity = [
-        plan.CONTRACT_VERSION, read.digest, name, settings, words.model_dump(), track.edition,
+        plan.CONTRACT_VERSION, read.digest, name, settings, words.model_dump(), plan.rules(track),
         provenance.package_versions(), choice.device, str(places.typed_in),
     ]  # fmt: skip
     job = Job(
@@ -133,15 +133,20 @@ def _checked(read: Entry, name: str, track: Track, choice: Choice, places: Place
         edition=track.edition,
         device=choice.device,
     )
-    answer = cell.finished(job)
-    if answer is None or _files_changed(answer, job):
-        with hands.reporter.step(f"checking {read.name}/{name}"):
-            answer = process.run(job, cell.allowance("check", track), hands.nursery)
+    answer = _known_check(job)
+    if answer is None:
+        with hands.reporter.step(f"checking {read.name}/{name}"), cell.alone(job.folder, wait=True):
+            answer = _known_check(job) or process.run(job, cell.allowance("check", track), hands.nursery)
     return System(read, name, settings, answer)
 
 
+def _known_check(job: Job) -> Answer | None:
+    """What an earlier check found, unless a file that the configuration names has changed since."""
+    answer = cell.finished(job)
+    return answer if answer and not _files_changed(answer, job) else None
+
+
 def _files_changed(answer: Answer, job: Job) -> bool:
-    """Whether a file that the configuration names holds something else than when it was checked."""
     for name, digest in (answer.files or {}).items():
         path = find_path(Path(str((answer.config or {})[name])), (job.typed_in, job.entry))
         if path is None or digest_of_path(path) != digest:
@@ -156,6 +161,8 @@ def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:
     done += [cell.failed_check(one, ground) for one in refused]
     ready = [_ready(one, ground, hands.reporter) for one in cells if one not in refused]
     known = [_finished(one.cell, one.key, ground) for one in ready]
+    for found in filter(None, known):
+        results.forget_failure(found.identity, ground.results)
     waiting = [one for one, found in zip(ready, known, strict=True) if found is None]
     done += [found for found in known if found is not None]
     done += local.run(waiting, partial(_walk, ground=ground, hands=hands))
@@ -191,7 +198,12 @@ def _walk(ready: Ready, ground: Ground, hands: Hands) -> Result:
     name = f"{one.system.entry.name}/{one.system.name} split {one.split} seed {one.seed}"
     with hands.reporter.step(name) as progress:
         shown = {stage: partial(_tell, progress, stage) for stage in ("train", "predict")}
-        return cell.walk(ready, ground, hands.nursery, shown)
+        try:
+            return cell.walk(ready, ground, hands.nursery, shown)
+        except Mistake as mistake:
+            if mistake.rule not in cell.LEFT_ALONE:
+                raise
+            return cell.skipped(ready, ground, mistake)
 
 
 def _tell(progress: Progress, stage: str, done: int, total: int, metrics: str) -> None:

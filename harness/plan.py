@@ -21,6 +21,9 @@ from harness.tracks import Track
 CONTRACT_VERSION = 1
 """Version of `harness/contract.py` and of how training data are ordered: a new one means new results."""
 
+RULES_VERSION = 1
+"""Version of how networks are counted and predictions scored: a new one means new results."""
+
 NO_SPLIT = "none"
 """The split of a cell on a track without training lists: the system brings a checkpoint."""
 
@@ -78,13 +81,16 @@ def chosen_splits(track: Track, choice: Choice) -> tuple[str, ...]:
         raise Mistake("track.split", problem, nearest(unknown[0], track.splits))
     if not track.splits:
         return (NO_SPLIT,)
-    splits = tuple(dict.fromkeys(choice.splits or track.default_splits or track.splits))
-    return (min(splits, key=list(track.splits).index),) if choice.quick else splits
+    if choice.quick:
+        return (min(choice.splits or track.splits, key=list(track.splits).index),)
+    return tuple(dict.fromkeys(choice.splits or track.default_splits or track.splits))
 
 
 def chosen_seeds(track: Track, choice: Choice) -> tuple[int, ...]:
     """The seeds to run: those asked for, else the track's official ones; `--quick` takes the first."""
     seeds = tuple(dict.fromkeys(choice.seeds or track.seeds))
+    if not all(0 <= seed < 2**32 for seed in seeds):
+        raise Mistake("seed.range", "A seed is below 0 or above 4,294,967,295.", "Give whole numbers in that range.")
     return seeds[:1] if choice.quick else seeds
 
 
@@ -94,6 +100,12 @@ def chosen_systems(entry: Entry, choice: Choice) -> tuple[str, ...]:
         entry.system(name)
     every = entry.submission.systems.items()
     return tuple(dict.fromkeys(choice.systems)) or tuple(name for name, system in every if system.role == "system")
+
+
+def rules(track: Track) -> dict[str, Any]:
+    """What decides whether a network is within the limits: the edition as it stands, and how things are counted."""
+    edition = track.rules.model_dump(mode="json") if track.rules else None
+    return {"edition": edition, "version": RULES_VERSION}
 
 
 def preset(track: Track, choice: Choice) -> str | None:
@@ -180,7 +192,8 @@ def key(cell: Cell, track: Track, found: Digests, device: str) -> str:
             "digests": found.model_dump(exclude={"weights"}),
             "config": cell.system.check.config,
             "task": task_words(track).model_dump(),
-            "track": [track.name, track.version, track.edition, track.batch_size],
+            "track": [track.name, track.version, track.batch_size, track.device_groups],
+            "rules": rules(track),
             "seed": cell.seed,
             "device": device,
         }

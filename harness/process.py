@@ -158,9 +158,11 @@ def _end(child: Child, watch: _Watch) -> None:
     """Terminates the child's group if it still runs, then kills whatever is left of its family."""
     if child.status is None:
         _signal_group(child.pid, signal.SIGTERM)
-        child.wait(GRACE_SECONDS)
+        with suppress(NurseryDied):
+            child.wait(GRACE_SECONDS)
     _signal_group(child.pid, signal.SIGKILL)
-    child.wait(GRACE_SECONDS)
+    with suppress(NurseryDied):
+        child.wait(GRACE_SECONDS)
     for _ in range(MOST_PROCESSES):
         left = _family(watch.others)
         for process in left:

@@ -200,6 +200,11 @@ def _key_of(predictions: Path) -> str | None:
         return None
 
 
+def forget_failure(identity: Identity, results: Path) -> None:
+    """Removes the record of a failed try: the cell has its score."""
+    identity.path(results).with_suffix(".failure.json").unlink(missing_ok=True)
+
+
 def finished(identity: Identity, key: str, results: Path, *, official: bool) -> Result | None:
     """The scored result of this very key, with its predictions; None where the cell is still to be walked."""
     path = identity.path(results)

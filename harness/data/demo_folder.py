@@ -31,7 +31,8 @@ def made(cache: Path, making: Callable[[], AbstractContextManager[Progress]]) ->
             with making() as progress:
                 demo.make(part, clips=CLIPS, seed=SEED, on_progress=progress)
             part.chmod(0o755)
-            part.rename(folder)
+            if not folder.is_dir():  # another command may have been quicker
+                part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:

@@ -96,12 +96,15 @@ def pack(place: Layout, dataset: Dataset, rows: Rows, packing: Packing, workers:
     the disk is full; what was packed before stays.
     """
     try:
-        if not _is_whole(place):
-            _create(place)
-        missing = _missing(place, dataset, rows)
-        if len(missing):
-            with packing() as progress:
-                _pack_rows(place, dataset, missing, workers or _cores(), progress)
+        if holds(place, dataset, rows):
+            return
+        with _alone(place.folder):
+            if not _is_whole(place):
+                _create(place)
+            missing = _missing(place, dataset, rows)
+            if len(missing):
+                with packing() as progress:
+                    _pack_rows(place, dataset, missing, workers or _cores(), progress)
     except OSError as error:
         raise disk_mistake(error, f"The waveform store {place.folder}") from None
 
@@ -109,6 +112,15 @@ def pack(place: Layout, dataset: Dataset, rows: Rows, packing: Packing, workers:
 def holds(place: Layout, dataset: Dataset, rows: Rows) -> bool:
     """Whether the store already holds every clip of `rows`; nothing is written."""
     return _is_whole(place) and not len(_missing(place, dataset, rows))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One command packs at a time; another waits and then finds the clips there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _cores() -> int:
@@ -120,16 +132,11 @@ def _header(place: Layout) -> dict[str, object]:
 
 
 def _create(place: Layout) -> None:
-    """Empty (sparse) files; a second command that comes at the same time waits and finds them."""
-    place.folder.mkdir(parents=True, exist_ok=True)
-    with (place.folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if _is_whole(place):
-            return
-        for name, size in place.files.items():
-            with (place.folder / name).open("wb") as stream:
-                stream.truncate(size * place.clips)
-        write_json(place.folder / "header.json", _header(place))
+    """Empty (sparse) files."""
+    for name, size in place.files.items():
+        with (place.folder / name).open("wb") as stream:
+            stream.truncate(size * place.clips)
+    write_json(place.folder / "header.json", _header(place))
 
 
 def _is_whole(place: Layout) -> bool:

@@ -24,6 +24,7 @@ RESIDENT_SHARE = 0.5
 """Share of the accelerator's free memory that a training set may take."""
 
 PREFETCHED_BATCHES = 4
+CLIPS_MOVED_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,20 @@ class StoredData:
         if self._device.type == "cpu":
             return (self._batch(self._gathered(part), part) for part in parts)
         if self._resident is None and self._fits():
-            self._resident = self._gathered(torch.arange(len(self)))
+            self._resident = self._moved()
         if self._resident is not None:
             steps, scales = self._resident
-            chosen = (part.to(self._device) for part in parts)
-            return (self._batch((steps[part], scales[part]), part) for part in chosen)
+            chosen = ((part, part.to(self._device)) for part in parts)
+            return (self._batch((steps[there], scales[there]), part) for part, there in chosen)
         return self._prefetched(parts)
+
+    def _moved(self) -> tuple[Tensor, Tensor]:
+        """The whole set on the accelerator, copied piece by piece so that it is never twice in host memory."""
+        steps = torch.empty(len(self), self._waveforms.shape[1], dtype=torch.int16, device=self._device)
+        for start in range(0, len(self), CLIPS_MOVED_AT_ONCE):
+            rows = self._clips.rows[start : start + CLIPS_MOVED_AT_ONCE]
+            steps[start : start + len(rows)] = torch.from_numpy(self._waveforms[rows]).to(self._device)
+        return steps, torch.from_numpy(self._scales[self._clips.rows]).to(self._device)
 
     def _fits(self) -> bool:
         needed = len(self) * self._waveforms.shape[1] * 2
@@ -142,8 +151,7 @@ class StoredData:
 
     def _batch(self, gathered: tuple[Tensor, Tensor], part: Tensor) -> Batch:
         steps, scales = gathered
-        labels = self.labels[part.cpu()].to(self._device)
-        return Batch(dequantised(steps, scales), labels, part.cpu())
+        return Batch(dequantised(steps, scales), self.labels[part].to(self._device), part)
 
     def _prefetched(self, parts: list[Tensor]) -> Iterator[Batch]:
         """Batches that a thread reads ahead of the one that is used."""

@@ -50,7 +50,10 @@ class Bench:
         command = [sys.executable, "-m", "harness", "evaluate", "mine", "--track", self.track, "--device", "cpu"]
         environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
         with (self.folder / "out.txt").open("wb") as out:
-            return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=out, stderr=out)
+            return subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=out, stderr=out,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
+            )  # fmt: skip
 
     def held(self, word: str) -> subprocess.Popen[bytes]:
         """The command, stopped in the stage called `word`."""

@@ -208,7 +208,7 @@ def test_a_track_without_training_lists_has_cells_without_clips(small: tuple[Tra
         (Choice(quick=True), None, ("5",)),
         (Choice(quick=True, splits=("50",)), None, ("50",)),
         (Choice(quick=True, splits=("100", "5")), None, ("5",)),
-        (Choice(quick=True), ("100", "25"), ("25",)),
+        (Choice(quick=True), ("100",), ("5",)),
     ],
 )
 def test_splits_are_those_asked_for_or_the_track_s_and_quick_takes_the_smallest(
