@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -45,15 +45,18 @@ class Bench:
 
     folder: Path
     track: str
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "harness", "evaluate", "mine", "--track", self.track, "--device", "cpu"]
         environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
         with (self.folder / "out.txt").open("wb") as out:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=out, stderr=out,
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
             )  # fmt: skip
+        self.started.append(process)
+        return process
 
     def held(self, word: str) -> subprocess.Popen[bytes]:
         """The command, stopped in the stage called `word`."""
@@ -78,11 +81,15 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, tau_folder: Path) -> Bench:
-    """Its folder is in the entry's source: every test has a cell of its own."""
+def bench(tmp_path: Path, tau_folder: Path) -> Iterator[Bench]:
+    """Its folder is in the entry's source: every test has a cell of its own. What it started ends with the test."""
     holds = HOLDS.format(folder=str(tmp_path))
     made.entry_folder(tmp_path / "mine", build=made.BUILD + holds, train=TRAIN, predict=PREDICT)
-    return Bench(tmp_path, str(made.track_file(tmp_path / "tiny.toml", tau_folder)))
+    bench = Bench(tmp_path, str(made.track_file(tmp_path / "tiny.toml", tau_folder)))
+    yield bench
+    for process in bench.started:
+        process.kill()
+        process.wait()
 
 
 def family(pid: int) -> list[psutil.Process]:
