@@ -70,9 +70,11 @@ def walk(ready: Ready, ground: Ground, nursery: Nursery, on_progress: Mapping[st
         stages: tuple[Literal["train", "predict"], ...] = ("train", "predict")
         for stage in stages:
             job = _job(stage, ready, ground)
-            allowed = allowance(stage, ground.track)
-            answers[stage] = finished(job) or process.run(job, allowed, nursery, on_progress.get(stage))
-            _require_unchanged(ready, job)
+            answer = finished(job)
+            if answer is None:
+                answer = process.run(job, allowance(stage, ground.track), nursery, on_progress.get(stage))
+                _require_unchanged(ready, job)
+            answers[stage] = answer
             if answers[stage].outcome is not Outcome.OK:
                 break
         return _recorded(ready, ground, answers)

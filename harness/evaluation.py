@@ -159,7 +159,7 @@ def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:
     done: list[Result] = []
     refused = [one for one in cells if one.system.check.outcome is not Outcome.OK]
     done += [cell.failed_check(one, ground) for one in refused]
-    ready = [_ready(one, ground, hands.reporter) for one in cells if one not in refused]
+    ready = [_ready(one, ground, hands.reporter) for one in cells if one.system.check.outcome is Outcome.OK]
     known = [_finished(one.cell, one.key, ground) for one in ready]
     for found in filter(None, known):
         results.forget_failure(found.identity, ground.results)
