@@ -125,7 +125,7 @@ class TrainingData(Protocol):
         Raises `Mistake` where the track names no training list.
         """
 
-    def hold_out(self, fraction: float, seed: int = 0) -> tuple[TrainingData, TrainingData]:
+    def holdout(self, fraction: float, seed: int = 0) -> tuple[TrainingData, TrainingData]:
         """(rest, held out): about `fraction` of the locations of each class, no location on both sides."""
 
 

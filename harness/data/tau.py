@@ -5,23 +5,22 @@
     evaluation_setup/          fold1_train.csv, fold1_evaluate.csv, fold1_test.csv
     split_setup/               split5.csv ... split100.csv, test.csv    (or --splits DIR)
 
-Lists are tab separated with a header, with LF or CRLF line ends, with or without the `audio/` prefix.
+How its lists are written: see `lists`.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from harness.data import lists
 from harness.data.dataset import Dataset, Rows
+from harness.data.lists import META_COLUMNS, Table, normal_name
 from harness.outcomes import Mistake, nearest
 from harness.tracks import Track
 
-META_COLUMNS = ("filename", "scene_label", "identifier", "source_label")
 SAME_CLIPS = {
     "split100.csv": "fold1_train.csv",
     "fold1_train.csv": "split100.csv",
@@ -31,39 +30,48 @@ SAME_CLIPS = {
 """Official lists that hold the same clips; the second stands in where the first is absent."""
 
 
-@dataclass(frozen=True)
-class Clip:
-    """One row of meta.csv."""
-
-    name: str
-    label: int
-    device: str
-    segment: str
-    location: str
-
-
 def read(folder: Path, track: Track, list_folders: Sequence[Path] = ()) -> Dataset:
     """The data set in `folder` with the lists that `track` names.
 
     Raises `Mistake` when the folder, a list or a column is missing, or a list names a clip that meta.csv does not have.
     """
-    _require_folder(folder, track)
-    clips = _read_meta(folder / "meta.csv", track.labels)
-    rows = {clip.name: row for row, clip in enumerate(clips)}
-    places = (*list_folders, folder / "split_setup", folder / "evaluation_setup", folder)
-    splits = {split: _read_list(name, places, rows, track) for split, name in track.splits.items()}
-    test = _read_list(track.test, places, rows, track)
-    _require_apart(splits, test, tuple(rows))
+    require_folder(folder, track)
+    meta = lists.read(folder / "meta.csv", META_COLUMNS)
+    names = _names(meta)
+    labels = _labels(meta, track.labels)
+    rows = {name: row for row, name in enumerate(names)}
+    places = list_places(folder, list_folders)
+    splits = {split: _rows_of(find_list(name, places, track), rows) for split, name in track.splits.items()}
+    test = _rows_of(find_list(track.test, places, track), rows)
+    _require_apart(splits, test, names)
     return Dataset(
         audio=folder,
-        names=tuple(rows),
-        labels=np.array([clip.label for clip in clips], dtype=np.int64),
-        devices=np.array([clip.device for clip in clips]),
-        segments=np.array([clip.segment for clip in clips]),
-        locations=np.array([clip.location for clip in clips]),
+        names=names,
+        labels=np.array(labels, dtype=np.int64),
+        devices=np.array(meta.columns["source_label"]),
+        segments=np.array([segment_of(name) for name in names]),
+        locations=np.array(
+            [location_of(*row) for row in zip(meta.columns["scene_label"], meta.columns["identifier"], strict=True)]
+        ),
         splits=splits,
         test=test,
     )
+
+
+def segment_of(name: str) -> str:
+    """The recording that a clip was cut from, the same for all devices: `<scene>-<city>-<location>-<segment>`."""
+    parts = name.rpartition("/")[2].rsplit("-", 2)
+    return parts[0] if len(parts) == 3 else name
+
+
+def location_of(label: str, identifier: str) -> str:
+    """Where a clip was recorded: `<scene>-<city>-<location>`."""
+    return f"{label}-{identifier}"
+
+
+def list_places(folder: Path, list_folders: Sequence[Path]) -> tuple[Path, ...]:
+    """The folders in which lists are looked for, in this order."""
+    return (*list_folders, folder / "split_setup", folder / "evaluation_setup", folder)
 
 
 def _require_apart(splits: Mapping[str, Rows], test: Rows, names: Sequence[str]) -> None:
@@ -74,7 +82,8 @@ def _require_apart(splits: Mapping[str, Rows], test: Rows, names: Sequence[str])
             raise Mistake("data.leak", problem, "Use the official lists.")
 
 
-def _require_folder(folder: Path, track: Track) -> None:
+def require_folder(folder: Path, track: Track) -> None:
+    """Raises `Mistake` when `folder` is not one that holds audio/ and meta.csv."""
     what = f"the folder of {track.source.title}" if track.source else "a folder in the TAU 2022 layout"
     where = f"Download {track.source.record}; then" if track.source else "Then"
     remedy = f"{where} give --data DIR, the folder that holds audio/ and meta.csv."
@@ -86,58 +95,54 @@ def _require_folder(folder: Path, track: Track) -> None:
         raise Mistake("data.audio", f"{folder} holds no audio folder; {track.name} needs {what}.", remedy)
 
 
-def _read_meta(path: Path, labels: Sequence[str]) -> list[Clip]:
-    index = {label: number for number, label in enumerate(labels)}
-    clips = [_clip(row, index, f"{path}, line {number}") for number, row in _table(path, META_COLUMNS)]
-    if not clips:
-        raise Mistake("data.meta", f"{path} lists no clip.", "Unpack the meta archive again.")
-    if len({clip.name for clip in clips}) != len(clips):
-        raise Mistake("data.twice", f"{path} lists {_first_twice(clips)} twice.", "Every clip may stand there once.")
-    return clips
-
-
-def _clip(row: Mapping[str, str], index: Mapping[str, int], where: str) -> Clip:
-    name, label = normal_name(row["filename"]), row["scene_label"]
-    if label not in index:
+def _names(meta: Table) -> tuple[str, ...]:
+    lists.require_complete(meta)
+    names = tuple(map(normal_name, meta.columns["filename"]))
+    if not names:
+        raise Mistake("data.meta", f"{meta.path} lists no clip.", "Unpack the meta archive again.")
+    if len(set(names)) != len(names):
         raise Mistake(
-            "data.label",
-            f'{where}: "{label}" is no label of this track. {nearest(label, index)}',
-            "Correct it.",
+            "data.twice", f"{meta.path} lists {_first_twice(names)} twice.", "Every clip may stand there once."
         )
-    segment, _, _ = Path(name).stem.rpartition("-")[0].rpartition("-")
-    return Clip(name, index[label], row["source_label"], segment or name, f"{label}-{row['identifier']}")
+    return names
 
 
-def _first_twice(clips: Iterable[Clip]) -> str:
+def _labels(meta: Table, labels: Sequence[str]) -> list[int]:
+    index = {label: number for number, label in enumerate(labels)}
+    found = [index.get(label, -1) for label in meta.columns["scene_label"]]
+    if -1 in found:
+        row = found.index(-1)
+        unknown = meta.columns["scene_label"][row]
+        problem = (
+            f'{meta.path}, line {meta.lines[row]}: "{unknown}" is no label of this track. {nearest(unknown, index)}'
+        )
+        raise Mistake("data.label", problem, "Correct it.")
+    return found
+
+
+def _first_twice(names: Iterable[str]) -> str:
     seen: set[str] = set()
-    return next(clip.name for clip in clips if clip.name in seen or seen.add(clip.name))  # type: ignore[func-returns-value]
+    return next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
 
 
-def normal_name(name: str) -> str:
-    """A clip's name with the `audio/` prefix, whether the list had it (2025) or not (2024)."""
-    return name if name.startswith("audio/") else f"audio/{name}"
-
-
-def _read_list(name: str, places: Sequence[Path], rows: Mapping[str, int], track: Track) -> Rows:
-    path = _find_list(name, places, track)
-    found: list[int] = []
-    for number, row in _table(path, ("filename",)):
-        clip = normal_name(row["filename"])
-        if clip not in rows:
-            raise Mistake(
-                "data.list",
-                f"{path}, line {number}: {clip} is not in meta.csv.",
-                "Use the list of this data set.",
-            )
-        found.append(rows[clip])
+def _rows_of(path: Path, rows: Mapping[str, int]) -> Rows:
+    table = lists.read(path, ("filename",))
+    lists.require_complete(table)
+    names = [normal_name(name) for name in table.columns["filename"]]
+    found = [rows.get(name, -1) for name in names]
     if not found:
         raise Mistake("data.list", f"{path} lists no clip.", "Use the official list.")
+    if -1 in found:
+        place = found.index(-1)
+        problem = f"{path}, line {table.lines[place]}: {names[place]} is not in meta.csv."
+        raise Mistake("data.list", problem, "Use the list of this data set.")
     if len(set(found)) != len(found):
-        raise Mistake("data.list", f"{path} lists a clip twice.", "Use the official list.")
+        raise Mistake("data.list", f"{path} lists {_first_twice(names)} twice.", "Use the official list.")
     return np.array(found, dtype=np.int64)
 
 
-def _find_list(name: str, places: Sequence[Path], track: Track) -> Path:
+def find_list(name: str, places: Sequence[Path], track: Track) -> Path:
+    """The file of a list, or of the one that holds the same clips; raises `Mistake` where there is neither."""
     names = [name, *([SAME_CLIPS[name]] if name in SAME_CLIPS else [])]
     for candidate in names:
         for place in places:
@@ -146,22 +151,3 @@ def _find_list(name: str, places: Sequence[Path], track: Track) -> Path:
     looked = ", ".join(str(place) for place in places)
     problem = f"The list {name} of track {track.name} is in none of {looked}."
     raise Mistake("data.list", problem, "Put it into split_setup/ of the data folder, or give --splits DIR.")
-
-
-def _table(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """Line numbers and rows of a tab-separated file that has `columns`."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
-            missing = [column for column in columns if column not in (reader.fieldnames or ())]
-            if missing:
-                has = ", ".join(reader.fieldnames or ()) or "nothing"
-                problem = f'{path} has no column "{missing[0]}"; its header has {has}.'
-                raise Mistake("data.column", problem, "Columns are separated by tabs and named in the first line.")
-            rows = [(reader.line_num, row) for row in reader]
-    except UnicodeDecodeError:
-        raise Mistake("data.encoding", f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
-    for number, row in rows:
-        if any(row[column] is None or row[column] == "" for column in columns):
-            raise Mistake("data.row", f"{path}, line {number} has too few columns.", "Complete or remove the line.")
-    return rows

@@ -99,7 +99,7 @@ class StoredData:
             parts.pop()
         return self._epoch(parts)
 
-    def hold_out(self, fraction: float, seed: int = 0) -> tuple[StoredData, StoredData]:
+    def holdout(self, fraction: float, seed: int = 0) -> tuple[StoredData, StoredData]:
         """(rest, held out): whole locations, about `fraction` of those of each class and at least one."""
         if not 0 < fraction < 1:
             raise ValueError(f"fraction is {fraction}; it lies between 0 and 1")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness import tracks
-from harness.data import tau
+from harness.data import lists, tau
 from harness.data.dataset import Dataset
 from harness.outcomes import Mistake
 from harness.tracks import Track
@@ -208,7 +208,7 @@ def test_a_clip_that_meta_has_twice_is_named(folder: Path, track: Track) -> None
 
 def test_a_clip_that_a_list_has_twice_is_refused(folder: Path, track: Track) -> None:
     edit(folder / "split_setup" / "split50.csv", lambda text: text + text.split("\n")[1].replace("audio/", "") + "\n")
-    assert "split50.csv lists a clip twice" in refusal(folder, track, "data.list").problem
+    assert "split50.csv lists audio/bus-lyon-100-1000-0-a.wav twice" in refusal(folder, track, "data.list").problem
 
 
 @pytest.mark.parametrize(("name", "rule"), [("split_setup/split50.csv", "data.list"), ("meta.csv", "data.meta")])
@@ -249,7 +249,7 @@ def test_a_training_list_that_holds_a_test_clip_is_refused(folder: Path, track: 
 def test_a_clip_with_a_name_of_its_own_has_a_segment_all_the_same(folder: Path, track: Track, name: str) -> None:
     edit(folder / "meta.csv", lambda text: text + f"{name}\tbus\trome-1\ta\n")
     data = tau.read(folder, track)
-    assert data.names[-1] == tau.normal_name(name)
+    assert data.names[-1] == lists.normal_name(name)
     assert data.segments[-1]
 
 

@@ -169,8 +169,8 @@ def placed(draw: st.DrawFn) -> ClipList:
 
 @settings(deadline=None, max_examples=50)
 @given(placed(), st.floats(0.01, 0.99), st.integers(0, 100))
-def test_a_hold_out_loses_nothing_and_shares_no_location(chosen: ClipList, fraction: float, seed: int) -> None:
-    rest, held = stored(chosen).hold_out(fraction, seed)
+def test_a_holdout_loses_nothing_and_shares_no_location(chosen: ClipList, fraction: float, seed: int) -> None:
+    rest, held = stored(chosen).holdout(fraction, seed)
     assert set(rest.locations).isdisjoint(held.locations)
     assert Counter(rest.names) + Counter(held.names) == Counter(chosen.names.tolist())
     everything = dict(zip(chosen.names.tolist(), chosen.rows.tolist(), strict=True))
@@ -184,7 +184,7 @@ def test_a_hold_out_loses_nothing_and_shares_no_location(chosen: ClipList, fract
 @settings(deadline=None, max_examples=50)
 @given(placed(), st.floats(0.01, 0.99), st.integers(0, 100))
 def test_every_class_is_held_out(chosen: ClipList, fraction: float, seed: int) -> None:
-    _, held = stored(chosen).hold_out(fraction, seed)
+    _, held = stored(chosen).holdout(fraction, seed)
     assert set(held.labels.tolist()) == set(chosen.labels.tolist())
 
 
@@ -193,7 +193,7 @@ def test_every_class_is_held_out(chosen: ClipList, fraction: float, seed: int) -
 def test_a_class_with_two_locations_or_more_is_also_kept(places: int, fraction: float) -> None:
     locations = [f"{label}-{place}" for label in range(3) for place in range(places)]
     chosen = clips(3 * places, [label for label in range(3) for _ in range(places)], locations)
-    rest, _ = stored(chosen).hold_out(fraction)
+    rest, _ = stored(chosen).holdout(fraction)
     assert set(rest.labels.tolist()) == {0, 1, 2}
 
 
@@ -201,19 +201,19 @@ def test_a_class_with_two_locations_or_more_is_also_kept(places: int, fraction: 
 def test_about_the_fraction_of_the_locations_of_a_class_is_held_out(fraction: float, places: int) -> None:
     labels = [number % 2 for number in range(20)]
     chosen = clips(20, labels, [f"{number % 2}-{number // 2}" for number in range(20)])
-    _, held = stored(chosen).hold_out(fraction)
+    _, held = stored(chosen).holdout(fraction)
     for label in ("0", "1"):
         assert len({place for place in held.locations if place.startswith(label)}) == pytest.approx(places, abs=0.5)
 
 
 def test_a_seed_decides_what_is_held_out() -> None:
     data = stored(clips(20, [0] * 20, [str(number) for number in range(20)]))
-    one, same, other = (data.hold_out(0.3, seed)[1].names for seed in (1, 1, 2))
+    one, same, other = (data.holdout(0.3, seed)[1].names for seed in (1, 1, 2))
     assert one == same != other
 
 
-def test_parts_of_a_hold_out_keep_the_order_of_the_list() -> None:
-    rest, held = stored(clips(20)).hold_out(0.3)
+def test_parts_of_a_holdout_keep_the_order_of_the_list() -> None:
+    rest, held = stored(clips(20)).holdout(0.3)
     for part in (rest, held):
         numbers = [int(Path(name).stem) for name in part.names]
         assert numbers == sorted(numbers)
@@ -222,7 +222,7 @@ def test_parts_of_a_hold_out_keep_the_order_of_the_list() -> None:
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5])
 def test_a_fraction_lies_between_0_and_1(fraction: float) -> None:
     with pytest.raises(ValueError, match="it lies between 0 and 1"):
-        stored(clips(6)).hold_out(fraction)
+        stored(clips(6)).holdout(fraction)
 
 
 def test_a_thread_that_reads_ahead_gives_the_same_batches() -> None:
