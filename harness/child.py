@@ -25,7 +25,9 @@ from torch import Tensor
 
 from harness import complexity, contract, editions
 from harness.contract import Classifier, Clips, Teacher
-from harness.data.training_data import ClipList, StoredData, dequantised
+from harness.data.gathering import Gatherer
+from harness.data.store import Waveforms
+from harness.data.training_data import ClipList, StoredData
 from harness.files import digest_of_path, disk_mistake, find_path, replacing, write_bytes
 from harness.job import CHECKPOINT, LOGITS, TRAINED, Answer, Job
 from harness.lifeline import die_with_parent
@@ -254,9 +256,9 @@ def _training_data(job: Job) -> StoredData:
     files = job.training
     device = torch.device(job.device)
     if files is None:
-        return StoredData(ClipList.empty(), np.zeros((0, 0), np.int16), np.zeros(0, np.float32), 0, device)
+        return StoredData(ClipList.empty(), Gatherer(Waveforms([]), np.zeros(0, np.float32)), 0, device)
     clips, store = ClipList.load(files.list_file), files.store
-    return StoredData(clips, store.waveforms(), store.scales(), store.sample_rate, device)
+    return StoredData(clips, Gatherer(store.waveforms(), store.scales()), store.sample_rate, device)
 
 
 @dataclass
@@ -320,17 +322,15 @@ def _accelerator(job: Job) -> str | None:
 def _predictions(entry: contract.Entry, classifier: Classifier, job: Job) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Logits (clips, classes) float32 of every test clip, batch by batch."""
     assert job.test is not None  # noqa: S101 - the referee gives every predict stage its clips
-    waveforms, scales = job.test.waveforms(), job.test.scales()
-    devices = job.test_devices
+    store, clips, devices = Gatherer(job.test.waveforms(), job.test.scales()), job.test.clips, job.test_devices
     parts = []
-    for start in range(0, len(waveforms), job.batch_size):
-        chosen = slice(start, start + job.batch_size)
-        steps = torch.from_numpy(waveforms[chosen].copy()).to(job.device)
-        batch = dequantised(steps, torch.from_numpy(scales[chosen].copy()).to(job.device))
-        revealed = devices[chosen] if devices else None
+    for start in range(0, clips, job.batch_size):
+        rows = torch.arange(start, min(start + job.batch_size, clips))
+        batch = store.floats(rows).to(job.device)
+        revealed = devices[start : start + len(rows)] if devices else None
         logits = entry.predict(classifier, Clips(batch, classifier.sample_rate, revealed))
         parts.append(_valid(logits, len(batch), len(job.task.labels)))
-        _report(job.progress_file, start + len(batch), len(waveforms), {})
+        _report(job.progress_file, start + len(batch), clips, {})
     return np.concatenate(parts)
 
 

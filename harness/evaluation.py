@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import cell, entry, plan, process, provenance, results, tables, tracks
 from harness.cell import Ground, Ready
 from harness.console import Progress, Reporter, show_table
-from harness.data import demo_folder, store, tau, test_clips
+from harness.data import demo_folder, packing, store, tau, test_clips
 from harness.data.dataset import Dataset
 from harness.data.store import Layout
 from harness.data.test_clips import TestClips
@@ -177,10 +177,10 @@ def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:
 def _ready(one: Cell, ground: Ground, reporter: Reporter) -> Ready:
     """The cell with its clips packed, and so with its key."""
     training, test = _stores(one, ground)
-    packing = partial(reporter.step, f"packing waveforms at {training.sample_rate} Hz")
+    telling = partial(reporter.step, f"packing waveforms at {training.sample_rate} Hz")
     if one.rows is not None:
-        store.pack(training, ground.dataset, one.rows, packing)
-    test.pack(packing)
+        packing.pack(training, ground.dataset, one.rows, telling)
+    test.pack(telling)
     found = plan.digests(one, ground.dataset, training, test)
     return Ready(one, training, test, found, plan.key(one, ground.track, found, ground.choice.device))
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data import store
+from harness.data import packing, store
 from harness.data.dataset import Dataset, Rows
-from harness.data.store import Layout, Packing
+from harness.data.packing import Packing
+from harness.data.store import Layout
 from harness.files import digest_of_value
 
 
@@ -35,9 +36,9 @@ class TestClips:
         """Whether every clip is there."""
         return store.holds(self.place, self.shuffled, self.shuffled.test)
 
-    def pack(self, packing: Packing) -> None:
-        """Packs what is missing; raises `Mistake` as `store.pack` does."""
-        store.pack(self.place, self.shuffled, self.shuffled.test, packing)
+    def pack(self, telling: Packing) -> None:
+        """Packs what is missing; raises `Mistake` as `packing.pack` does."""
+        packing.pack(self.place, self.shuffled, self.shuffled.test, telling)
 
     @property
     def devices(self) -> tuple[str, ...]:

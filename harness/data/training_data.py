@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.contract import Batch
+from harness.data.gathering import Gatherer, dequantised
 from harness.outcomes import Mistake
 
 if TYPE_CHECKING:
@@ -56,19 +57,9 @@ class ClipList:
 
 
 class StoredData:
-    """`TrainingData` over a memory-mapped store: see `harness.contract.TrainingData`.
+    """`TrainingData` over a memory-mapped store of int16 steps: see `harness.contract.TrainingData`."""
 
-    `waveforms` (clips of the store, samples) int16 and `scales` (clips of the store,) float32.
-    """
-
-    def __init__(
-        self,
-        clips: ClipList,
-        waveforms: NDArray[np.int16],
-        scales: NDArray[np.float32],
-        sample_rate: int,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, clips: ClipList, store: Gatherer, sample_rate: int, device: torch.device) -> None:
         self.sample_rate = sample_rate
         self.names = tuple(clips.names.tolist())
         self.labels = torch.from_numpy(clips.labels)
@@ -76,8 +67,8 @@ class StoredData:
         self.segments = tuple(clips.segments.tolist())
         self.locations = tuple(clips.locations.tolist())
         self._clips = clips
-        self._waveforms = waveforms
-        self._scales = scales
+        self._rows = torch.from_numpy(clips.rows)
+        self._store = store
         self._device = device
         self._resident: tuple[Tensor, Tensor] | None = None
 
@@ -114,43 +105,41 @@ class StoredData:
 
     def _part(self, chosen: NDArray[np.bool_]) -> StoredData:
         clips = self._clips.take(chosen)
-        return StoredData(clips, self._waveforms, self._scales, self.sample_rate, self._device)
+        return StoredData(clips, self._store, self.sample_rate, self._device)
 
     def _epoch(self, parts: list[Tensor]) -> Iterator[Batch]:
         if self._device.type == "cpu":
-            return (self._batch(self._gathered(part), part) for part in parts)
+            return (Batch(self._store.floats(self._rows[part]), self.labels[part], part) for part in parts)
         if self._resident is None and self._fits():
             self._resident = self._moved()
         if self._resident is not None:
             steps, scales = self._resident
             chosen = ((part, part.to(self._device)) for part in parts)
-            return (self._batch((steps[there], scales[there]), part) for part, there in chosen)
+            return (self._batch(steps[there], scales[there], part) for part, there in chosen)
         return self._prefetched(parts)
 
     def _moved(self) -> tuple[Tensor, Tensor]:
         """The whole set on the accelerator, copied piece by piece so that it is never twice in host memory."""
-        steps = torch.empty(len(self), self._waveforms.shape[1], dtype=torch.int16, device=self._device)
+        steps = torch.empty(len(self), self._store.samples, dtype=torch.int16, device=self._device)
         for start in range(0, len(self), CLIPS_MOVED_AT_ONCE):
-            rows = self._clips.rows[start : start + CLIPS_MOVED_AT_ONCE]
-            steps[start : start + len(rows)] = torch.from_numpy(self._waveforms[rows]).to(self._device)
-        return steps, torch.from_numpy(self._scales[self._clips.rows]).to(self._device)
+            rows = self._rows[start : start + CLIPS_MOVED_AT_ONCE]
+            steps[start : start + len(rows)] = self._store.steps(rows).to(self._device)
+        return steps, self._store.scales(self._rows).to(self._device)
 
     def _fits(self) -> bool:
-        needed = len(self) * self._waveforms.shape[1] * 2
+        needed = len(self) * self._store.samples * 2
         free, _ = torch.cuda.mem_get_info(self._device)
         return bool(needed < RESIDENT_SHARE * free)
 
-    def _gathered(self, part: Tensor) -> tuple[Tensor, Tensor]:
-        """int16 steps (batch, samples) and scales (batch,) of some clips, on the device."""
-        rows = self._clips.rows[part.numpy()]
-        steps = torch.from_numpy(self._waveforms[rows])
-        scales = torch.from_numpy(self._scales[rows])
-        if self._device.type == "cpu":
-            return steps, scales
-        return steps.pin_memory().to(self._device, non_blocking=True), scales.to(self._device)
+    def _fetched(self, part: Tensor) -> Batch:
+        """A batch read from the store and moved to the device while the one before it is used."""
+        rows = self._rows[part]
+        steps, scales = self._store.steps(rows), self._store.scales(rows)
+        if self._device.type == "cuda":
+            steps = steps.pin_memory()
+        return self._batch(steps.to(self._device, non_blocking=True), scales.to(self._device), part)
 
-    def _batch(self, gathered: tuple[Tensor, Tensor], part: Tensor) -> Batch:
-        steps, scales = gathered
+    def _batch(self, steps: Tensor, scales: Tensor, part: Tensor) -> Batch:
         return Batch(dequantised(steps, scales), self.labels[part].to(self._device), part)
 
     def _prefetched(self, parts: list[Tensor]) -> Iterator[Batch]:
@@ -163,7 +152,7 @@ class StoredData:
                 for part in parts:
                     if stopped.is_set():
                         return
-                    queue.put(self._batch(self._gathered(part), part))
+                    queue.put(self._fetched(part))
                 queue.put(None)
             except Exception as error:  # noqa: BLE001 - carried to the thread that trains, and raised there
                 queue.put(error)
@@ -178,8 +167,3 @@ class StoredData:
             stopped.set()
             while not queue.empty():
                 queue.get_nowait()
-
-
-def dequantised(steps: Tensor, scales: Tensor) -> Tensor:
-    """Float waveforms (batch, samples) of int16 steps and what a step is worth."""
-    return steps.float().mul_(scales[:, None])

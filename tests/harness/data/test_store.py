@@ -18,9 +18,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from harness.data import store
+from harness.data import packing, store, workers
 from harness.data.dataset import Dataset, Rows
-from harness.data.store import Kind, Layout, Progress
+from harness.data.packing import Progress
+from harness.data.store import Kind, Layout
 from harness.outcomes import Mistake
 
 RATE = 8000
@@ -28,7 +29,7 @@ CLIPS = 12
 
 
 @contextmanager
-def in_threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+def in_threads(workers: int, _task: str) -> Iterator[ThreadPoolExecutor]:
     """Stands in for the store's processes, which take seconds to start."""
     with ThreadPoolExecutor(workers) as pool:
         yield pool
@@ -55,7 +56,7 @@ def processes() -> None:
 @pytest.fixture(autouse=True)
 def threads(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if "processes" not in request.fixturenames:
-        monkeypatch.setattr(store, "_pool", in_threads)
+        monkeypatch.setattr(packing, "pool", in_threads)
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def place_of(data: Dataset, cache: Path, kind: Kind = "int16", rate: int = RATE)
 
 def packed(data: Dataset, cache: Path, kind: Kind = "int16", rows: Rows | None = None, rate: int = RATE) -> Layout:
     place = place_of(data, cache, kind, rate)
-    store.pack(place, data, everything(data) if rows is None else rows, silently, workers=1)
+    packing.pack(place, data, everything(data) if rows is None else rows, silently, workers=1)
     return place
 
 
@@ -107,19 +108,19 @@ def replace_file(path: Path, content: np.ndarray, **how: Any) -> None:
 def jobs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Rows that are packed from now on."""
     rows: list[int] = []
-    whole = store._pack_job
+    whole = packing._pack_job
 
     def noted(place: Layout, some: list[int], paths: list[Path]) -> tuple[int, list[str]]:
         rows.extend(some)
         return whole(place, some, paths)
 
-    monkeypatch.setattr(store, "_pack_job", noted)
+    monkeypatch.setattr(packing, "_pack_job", noted)
     return rows
 
 
 def test_a_16_bit_clip_is_within_half_a_step_of_its_file(data: Dataset, tmp_path: Path) -> None:
     place = packed(data, tmp_path)
-    assert place.waveforms().dtype == np.int16
+    assert place.waveforms()[0].dtype == np.int16
     for row in everything(data):
         expected = source(data, row).astype(np.float64)
         step = np.abs(expected).max() / 32767
@@ -180,7 +181,7 @@ def test_files_of_several_rates_are_each_resampled_from_their_own(data: Dataset,
 
 def test_digests_and_fingerprint_are_of_the_files(data: Dataset, tmp_path: Path) -> None:
     place = packed(data, tmp_path)
-    kept = place.open("digests.u8", "u1", 16)
+    kept = place.digests()
     contents = [(data.audio / name).read_bytes() for name in data.names]
     expected = [hashlib.blake2b(content, digest_size=16).digest() for content in contents]
     assert [row.tobytes() for row in kept] == expected
@@ -210,45 +211,47 @@ def test_only_clips_that_were_asked_for_are_packed_and_take_space(data: Dataset,
     assert np.flatnonzero(place.scales()).tolist() == [2, 5]
     assert store.holds(place, data, np.array([5, 2]))
     assert not store.holds(place, data, np.array([2, 5, 6]))
-    status = (place.folder / "waveforms.bin").stat()
+    status = (place.folder / "waveforms-000.bin").stat()
     assert status.st_size == CLIPS * RATE * 2
     assert status.st_blocks * 512 < CLIPS * RATE * 2 / 2
 
 
 def test_a_store_goes_on_where_it_stopped(data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = packed(data, tmp_path, rows=np.array([0, 3, 7]))
-    before = (place.folder / "waveforms.bin").read_bytes()
+    before = (place.folder / "waveforms-000.bin").read_bytes()
     rows = jobs(monkeypatch)
     packed(data, tmp_path)
     assert sorted(rows) == [1, 2, 4, 5, 6, 8, 9, 10, 11]
     clip = RATE * 2
-    after = (place.folder / "waveforms.bin").read_bytes()
+    after = (place.folder / "waveforms-000.bin").read_bytes()
     for row in (0, 3, 7):
         assert after[row * clip : (row + 1) * clip] == before[row * clip : (row + 1) * clip]
 
 
-def test_a_store_that_was_killed_between_two_clips_goes_on(
+def test_a_store_that_was_killed_between_two_jobs_goes_on(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, written = store._write, []
+    monkeypatch.setattr(packing, "CLIPS_PER_JOB", 5)
+    whole, written = packing._write, []
 
-    def killed(place: Layout, row: int, *rest: Any) -> None:
+    def killed(place: Layout, files: Any, clips: Any) -> None:
         if len(written) == 5:
             raise KeyboardInterrupt
-        written.append(row)
-        whole(place, row, *rest)
+        written.extend(clip.row for clip in clips)
+        whole(place, files, clips)
 
-    monkeypatch.setattr(store, "_write", killed)
+    monkeypatch.setattr(packing, "_write", killed)
     with pytest.raises(KeyboardInterrupt):
         packed(data, tmp_path)
-    monkeypatch.setattr(store, "_write", whole)
+    monkeypatch.setattr(packing, "_write", whole)
     rows = jobs(monkeypatch)
     place = packed(data, tmp_path)
+    assert len(written) == 5
     assert sorted([*rows, *written]) == list(range(CLIPS))
     assert np.abs(waveform(place, 7) - source(data, 7)).max() < 1e-6
 
 
-@pytest.mark.parametrize("name", ["waveforms.bin", "digests.u8", "stamps.i64", "scales.f32"])
+@pytest.mark.parametrize("name", ["waveforms-000.bin", "digests.u8", "stamps.i64", "scales.f32"])
 @pytest.mark.parametrize("earlier", [False, True], ids=["first time", "changed file"])
 def test_a_clip_that_was_killed_half_way_is_packed_again(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, earlier: bool
@@ -257,26 +260,40 @@ def test_a_clip_that_was_killed_half_way_is_packed_again(
     if earlier:
         packed(data, tmp_path, rows=rows)
         replace_file(data.audio / data.names[4], np.linspace(-0.8, 0.8, RATE), subtype="PCM_24")
-    whole = store._put
+    whole = packing._put
 
-    def killed(path: Path, offset: int, content: bytes) -> None:
-        if path.name == name:
+    def killed(file: Any, offset: int, content: bytes) -> None:
+        if file.name == name:
             raise KeyboardInterrupt
-        whole(path, offset, content)
+        whole(file, offset, content)
 
-    monkeypatch.setattr(store, "_put", killed)
+    monkeypatch.setattr(packing, "_put", killed)
     with pytest.raises(KeyboardInterrupt):
         packed(data, tmp_path, rows=rows)
-    monkeypatch.setattr(store, "_put", whole)
+    monkeypatch.setattr(packing, "_put", whole)
     place = packed(data, tmp_path, rows=rows)
     expected = source(data, 4)
     assert np.abs(waveform(place, 4) - expected).max() <= np.abs(expected).max() / 32767
 
 
+@pytest.mark.parametrize("clips_per_shard", [1, 5, 12])
+def test_shards_hold_what_one_file_holds(data: Dataset, tmp_path: Path, clips_per_shard: int) -> None:
+    place = store.layout(data, RATE, 1.0, "int16", tmp_path / "shards", shard_bytes=clips_per_shard * RATE * 2 + 1)
+    packing.pack(place, data, everything(data), silently, workers=1)
+    whole = packed(data, tmp_path / "whole")
+    assert [shard.stop - shard.start for shard in place.shards][:-1] == [clips_per_shard] * (len(place.shards) - 1)
+    assert len(place.waveforms()) == CLIPS
+    for row in everything(data):
+        assert np.array_equal(place.waveforms()[row], whole.waveforms()[row])
+    assert place.fingerprint(everything(data)) == whole.fingerprint(everything(data))
+    content = b"".join((place.folder / shard.name).read_bytes() for shard in place.shards)
+    assert content == (whole.folder / "waveforms-000.bin").read_bytes()
+
+
 def test_nothing_is_packed_again_when_nothing_changed(data: Dataset, tmp_path: Path) -> None:
     place = packed(data, tmp_path)
     before = {name: (place.folder / name).stat().st_mtime_ns for name in place.files}
-    store.pack(place, data, everything(data), never)
+    packing.pack(place, data, everything(data), never)
     assert {name: (place.folder / name).stat().st_mtime_ns for name in place.files} == before
 
 
@@ -346,13 +363,13 @@ def break_folder(path: Path) -> None:
     [
         (break_missing, "does not exist"),
         (break_stereo, "has 2 channels instead of one"),
-        (break_length, "has 7999 samples instead of 8000"),
-        (break_text, "cannot be read as audio"),
-        (break_empty, "cannot be read as audio"),
-        (break_cut, ""),  # libsndfile reads what is there; either sentence will do
+        (break_length, "has 7,999 samples at 8,000 Hz instead of 8,000"),
+        (break_text, "is not audio that can be read"),
+        (break_empty, "is empty"),
+        (break_cut, "is truncated: 16,000 of 24,044 bytes"),
         (break_nan, "holds values that are not numbers"),
         (break_infinite, "holds values that are not numbers"),
-        (break_folder, "cannot be read as audio"),
+        (break_folder, "cannot be read (is a directory)"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_and_the_others_are_kept(
@@ -363,7 +380,7 @@ def test_a_file_that_cannot_be_used_is_named_and_the_others_are_kept(
     assert f"1 of 12 clips cannot be used: clip-4-0-a.wav {words}" in mistake.problem
     assert "\n" not in str(mistake)
     place, good = place_of(data, tmp_path), np.delete(everything(data), 4)
-    store.pack(place, data, good, never)
+    packing.pack(place, data, good, never)
     assert not store.holds(place, data, everything(data))
 
 
@@ -393,17 +410,12 @@ def test_a_packed_clip_whose_file_broke_is_a_fault_and_not_the_old_sound(data: D
     assert "clip-4-0-a.wav has 2 channels" in fault(data, tmp_path).problem
 
 
-def damage_version(folder: Path) -> None:
-    header = json.loads((folder / "header.json").read_text())
-    (folder / "header.json").write_text(json.dumps(header | {"version": 0}))
-
-
 def damage_header(folder: Path) -> None:
     (folder / "header.json").write_text("{")
 
 
 def damage_size(folder: Path) -> None:
-    with (folder / "waveforms.bin").open("r+b") as stream:
+    with (folder / "waveforms-000.bin").open("r+b") as stream:
         stream.truncate(RATE)
 
 
@@ -411,16 +423,25 @@ def damage_file(folder: Path) -> None:
     (folder / "stamps.i64").unlink()
 
 
-@pytest.mark.parametrize("damage", [damage_version, damage_header, damage_size, damage_file])
-def test_a_store_of_another_version_or_size_is_built_anew(
-    data: Dataset, tmp_path: Path, damage: Callable[[Path], None]
-) -> None:
+@pytest.mark.parametrize("damage", [damage_header, damage_size, damage_file])
+def test_a_damaged_store_is_built_anew(data: Dataset, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     place = packed(data, tmp_path, "float32")
     damage(place.folder)
     assert not store.holds(place, data, everything(data))
     packed(data, tmp_path, "float32")
     assert np.array_equal(place.waveforms()[4], source(data, 4))
-    store.pack(place, data, everything(data), never)
+    packing.pack(place, data, everything(data), never)
+
+
+def test_a_store_of_another_version_is_left_alone_and_named(data: Dataset, tmp_path: Path) -> None:
+    place = packed(data, tmp_path, "float32")
+    header = json.loads((place.folder / "header.json").read_text())
+    (place.folder / "header.json").write_text(json.dumps(header | {"version": 1}))
+    for ask in (lambda: store.holds(place, data, everything(data)), lambda: packed(data, tmp_path, "float32")):
+        with pytest.raises(Mistake, match=r"packed by another version of this project \(1, not 2\)") as caught:
+            ask()
+        assert caught.value.rule == "data.version"
+    assert np.array_equal(place.waveforms()[4], source(data, 4))
 
 
 def test_a_cache_that_cannot_be_written_is_a_mistake(data: Dataset, tmp_path: Path) -> None:
@@ -431,14 +452,14 @@ def test_a_cache_that_cannot_be_written_is_a_mistake(data: Dataset, tmp_path: Pa
 
 
 def test_progress_ends_at_the_number_of_clips(data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "CLIPS_PER_JOB", 5)
+    monkeypatch.setattr(packing, "CLIPS_PER_JOB", 5)
     seen: list[tuple[int, int]] = []
 
     @contextmanager
     def noting() -> Iterator[Progress]:
         yield lambda done, total: seen.append((done, total))
 
-    store.pack(place_of(data, tmp_path), data, everything(data), noting, workers=2)
+    packing.pack(place_of(data, tmp_path), data, everything(data), noting, workers=2)
     assert len(seen) == 3
     assert seen == sorted(seen)
     assert seen[-1] == (CLIPS, CLIPS)
@@ -449,14 +470,14 @@ def test_processes_pack_the_same_bytes_as_a_thread(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two workers, three jobs, one fault: what is good is packed, and its bytes are those of one thread."""
-    monkeypatch.setattr(store, "CLIPS_PER_JOB", 5)
+    monkeypatch.setattr(packing, "CLIPS_PER_JOB", 5)
     (data.audio / data.names[11]).unlink()
     good = everything(data)[:-1]
     place = place_of(data, tmp_path / "processes")
     with pytest.raises(Mistake, match=r"1 of 12 clips cannot be used: clip-11-0-a\.wav does not exist"):
-        store.pack(place, data, everything(data), silently, workers=2)
+        packing.pack(place, data, everything(data), silently, workers=2)
     assert store.holds(place, data, good)
-    monkeypatch.setattr(store, "_pool", in_threads)
+    monkeypatch.setattr(packing, "pool", in_threads)
     other = packed(data, tmp_path / "threads", rows=good)
     for name in place.files:
         assert (place.folder / name).read_bytes() == (other.folder / name).read_bytes()
@@ -464,7 +485,7 @@ def test_processes_pack_the_same_bytes_as_a_thread(
 
 @pytest.mark.usefixtures("processes")
 def test_a_process_that_was_killed_is_a_mistake() -> None:
-    with pytest.raises(Mistake, match="was killed") as caught, store._pool(1) as pool:
+    with pytest.raises(Mistake, match="was killed") as caught, workers.pool(1, "packs waveforms") as pool:
         pool.submit(os._exit, 9).result()
     assert caught.value.rule == "data.worker"
 
@@ -494,8 +515,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
-def test_a_disk_that_fills_up_is_a_mistake_and_no_clip_is_kept_half(data: Dataset, small_disk: Path) -> None:
+def test_a_disk_that_fills_up_is_a_mistake_and_no_clip_is_kept_half(
+    data: Dataset, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A write that finds some room, but not enough, is short and no error: the clip must not pass for packed."""
+    monkeypatch.setattr(packing, "CLIPS_PER_JOB", 1)
     with pytest.raises(Mistake) as caught:
         packed(data, small_disk, "float32")
     assert caught.value.rule == "disk.full"

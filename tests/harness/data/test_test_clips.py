@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import tracks
-from harness.data import store, tau, test_clips
+from harness.data import packing, tau, test_clips
 from harness.data.dataset import Dataset
-from harness.data.store import Progress
+from harness.data.packing import Progress
 from harness.data.test_clips import TestClips
 from tests import made
 
@@ -25,7 +25,7 @@ RATE = 1000
 
 
 @contextmanager
-def in_threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+def in_threads(workers: int, _task: str) -> Iterator[ThreadPoolExecutor]:
     """Stands in for the store's processes, which take seconds to start."""
     with ThreadPoolExecutor(workers) as pool:
         yield pool
@@ -38,7 +38,7 @@ def silently() -> Iterator[Progress]:
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    monkeypatch.setattr(store, "_pool", in_threads)
+    monkeypatch.setattr(packing, "pool", in_threads)
     folder = made.tau_folder(tmp_path / "data", rate=RATE)
     return tau.read(folder, tracks.load(str(made.track_file(tmp_path / "tiny.toml", folder)))[0])
 
@@ -113,7 +113,7 @@ def test_packed_clips_lie_in_the_shuffled_order(data: Dataset, tmp_path: Path) -
     clips.pack(silently)
     assert clips.packed
     waveforms = clips.place.waveforms()
-    assert waveforms.dtype == np.float32
+    assert waveforms[0].dtype == np.float32
     for place, name in enumerate(clips.shuffled.names):
         expected, rate = soundfile.read(data.audio / name, dtype="float32")
         assert rate == RATE

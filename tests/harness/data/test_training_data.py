@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.contract import Batch
-from harness.data.training_data import ClipList, StoredData, dequantised
+from harness.data.gathering import Gatherer, dequantised
+from harness.data.store import Waveforms
+from harness.data.training_data import ClipList, StoredData
 from harness.outcomes import Mistake
 
 SAMPLES = 5
@@ -40,7 +42,7 @@ def stored(chosen: ClipList) -> StoredData:
     rows = max(STORED, int(chosen.rows.max()) + 1 if len(chosen.rows) else 0)
     waveforms = np.repeat(np.arange(rows, dtype=np.int16)[:, None], SAMPLES, axis=1)
     scales = (np.arange(rows, dtype=np.float32) + 1) / 1000
-    return StoredData(chosen, waveforms, scales, 8000, CPU)
+    return StoredData(chosen, Gatherer(Waveforms([waveforms]), scales), 8000, CPU)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
