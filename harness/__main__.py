@@ -13,6 +13,7 @@ from typing import Literal
 
 from harness import evaluation, scaffold
 from harness.console import Reporter
+from harness.data import verbs as data_verbs
 from harness.evaluation import Hands, Places
 from harness.files import disk_mistake
 from harness.nursery import Nursery
@@ -22,6 +23,7 @@ from harness.validated import parse_settings
 
 INTERRUPTED = 130
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+DATA = "Verify, pack, download, make and split data."
 EPILOG = "The same command, run again, does only what is missing."
 
 
@@ -95,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _evaluate_options(_verb(verbs, "evaluate", evaluate))
     _entry_options(_verb(verbs, "check", check))
+    data_verbs.add(verbs.add_parser("data", help=DATA, description=DATA, epilog=EPILOG))
     making = _verb(verbs, "new", new)
     making.add_argument("name", help="name of the new entry: letters, digits, - and _")
     making.add_argument("--into", type=Path, default=Path("submissions"), metavar="DIR")

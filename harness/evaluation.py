@@ -11,8 +11,7 @@ from pathlib import Path
 from harness import cell, entry, plan, process, provenance, results, tables, tracks
 from harness.cell import Ground, Ready
 from harness.console import Progress, Reporter, show_table
-from harness.data import demo_folder, packing, store, tau, test_clips
-from harness.data.dataset import Dataset
+from harness.data import dataset_of, packing, store, test_clips
 from harness.data.store import Layout
 from harness.data.test_clips import TestClips
 from harness.engines import local
@@ -68,7 +67,7 @@ def evaluate(
     require_writable(places.cache, "The cache folder")
     require_writable(places.results, "The results folder")
     command = _command(entry_folder, track_name, choice, places)
-    dataset = read_dataset(track, track_folder, places, hands.reporter)
+    dataset = dataset_of.read(track, track_folder, places.data, places.lists, places.cache, hands.reporter)
     ground = Ground(track, dataset, choice, places.results, places.cache, places.typed_in, command)
     systems = checked_systems(read, track, choice, places, hands)
     cells = plan.cells(systems, track, dataset, choice)
@@ -93,21 +92,6 @@ def _shown(path: Path, places: Places) -> str:
         return path.as_posix()
     inside = path.is_relative_to(places.typed_in)
     return path.relative_to(places.typed_in).as_posix() if inside else path.name
-
-
-def read_dataset(track: Track, track_folder: Path, places: Places, reporter: Reporter) -> Dataset:
-    """The data set of a track: from --data, from the track's own `data` key, or made on the spot for the demo track."""
-    lists = tuple(folder for folder in (places.lists, track_folder) if folder)
-    if places.data is not None:
-        return tau.read(places.data, track, lists)
-    if track.data is not None:
-        return tau.read(track_folder / track.data, track, lists)
-    if track.dataset == "demo":
-        folder = demo_folder.made(places.cache, partial(reporter.step, "making the demo data"))
-        return tau.read(folder, track, lists)
-    source = track.source
-    what = f" Download {source.record}; then" if source else " Then"
-    raise Mistake("data.missing", f"Track {track.name} needs --data DIR.{what}", "give its folder with --data.")
 
 
 def checked_systems(read: Entry, track: Track, choice: Choice, places: Places, hands: Hands) -> list[System]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from harness import tracks
 from harness.data.dataset import Dataset, Rows
-from harness.data.store import Layout
+from harness.data.store import Layout, data_digest
 from harness.data.test_clips import TestClips
 from harness.entry import Entry
 from harness.files import digest_of_value
@@ -75,15 +76,12 @@ class Cell:
 
 def chosen_splits(track: Track, choice: Choice) -> tuple[str, ...]:
     """The splits to run: those asked for, else the track's own; `--quick` takes the smallest."""
-    unknown = [split for split in choice.splits if split not in track.splits]
-    if unknown:
-        problem = f'Track {track.name} has no split "{unknown[0]}".'
-        raise Mistake("track.split", problem, nearest(unknown[0], track.splits))
+    asked_for = tracks.chosen_splits(track, choice.splits)
     if not track.splits:
         return (NO_SPLIT,)
     if choice.quick:
-        return (min(choice.splits or track.splits, key=list(track.splits).index),)
-    return tuple(dict.fromkeys(choice.splits or track.default_splits or track.splits))
+        return (min(asked_for or track.splits, key=list(track.splits).index),)
+    return asked_for or track.default_splits or tuple(track.splits)
 
 
 def chosen_seeds(track: Track, choice: Choice) -> tuple[int, ...]:
@@ -161,13 +159,12 @@ def cells(systems: Iterable[System], track: Track, dataset: Dataset, choice: Cho
 def digests(cell: Cell, dataset: Dataset, store: Layout, test: TestClips) -> Digests:
     """What goes into the cell: entry, named files, lists, and the audio itself."""
     training = [] if cell.rows is None else [store.fingerprint(cell.rows)]
-    fingerprints = [*training, test.fingerprint]
     return Digests(
         entry=cell.system.entry.digest,
         files=cell.system.check.files or {},
         training_list=None if cell.rows is None else list_digest(dataset, cell.rows),
         test_list=list_digest(dataset, dataset.test),
-        data=digest_of_value(fingerprints),
+        data=data_digest(*training, test.fingerprint),
     )
 
 

@@ -135,6 +135,11 @@ def fingerprint(digests: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(digests).tobytes()).hexdigest()
 
 
+def data_digest(*fingerprints: str) -> str:
+    """What a result keeps of the audio it was computed on: one digest of the training and the test clips' own."""
+    return digest_of_value(list(fingerprints))
+
+
 def layout(
     dataset: Dataset, sample_rate: int, clip_seconds: float, kind: Kind, cache: Path, shard_bytes: int = SHARD_BYTES
 ) -> Layout:

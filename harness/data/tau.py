@@ -10,6 +10,7 @@ How its lists are written: see `lists`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def read(folder: Path, track: Track, list_folders: Sequence[Path] = ()) -> Datas
     meta = lists.read(folder / "meta.csv", META_COLUMNS)
     names = _names(meta)
     labels = _labels(meta, track.labels)
+    _require_devices(meta, track)
     rows = {name: row for row, name in enumerate(names)}
     places = list_places(folder, list_folders)
     splits = {split: _rows_of(find_list(name, places, track), rows) for split, name in track.splits.items()}
@@ -82,16 +84,18 @@ def _require_apart(splits: Mapping[str, Rows], test: Rows, names: Sequence[str])
             raise Mistake("data.leak", problem, "Use the official lists.")
 
 
-def require_folder(folder: Path, track: Track) -> None:
-    """Raises `Mistake` when `folder` is not one that holds audio/ and meta.csv."""
+def require_folder(folder: Path, track: Track, *, with_audio: bool = True) -> None:
+    """Raises `Mistake` when `folder` is not one that holds meta.csv and audio/, or may not be read."""
     what = f"the folder of {track.source.title}" if track.source else "a folder in the TAU 2022 layout"
     where = f"Download {track.source.record}; then" if track.source else "Then"
     remedy = f"{where} give --data DIR, the folder that holds audio/ and meta.csv."
     if not folder.is_dir():
         raise Mistake("data.missing", f"{folder} is not a folder; {track.name} needs {what}.", remedy)
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise Mistake("data.permission", f"{folder} may not be read.", "Give yourself the right to read and enter it.")
     if not (folder / "meta.csv").is_file():
         raise Mistake("data.meta", f"{folder} holds no meta.csv; {track.name} needs {what}.", remedy)
-    if not (folder / "audio").is_dir():
+    if with_audio and not (folder / "audio").is_dir():
         raise Mistake("data.audio", f"{folder} holds no audio folder; {track.name} needs {what}.", remedy)
 
 
@@ -118,6 +122,16 @@ def _labels(meta: Table, labels: Sequence[str]) -> list[int]:
         )
         raise Mistake("data.label", problem, "Correct it.")
     return found
+
+
+def _require_devices(meta: Table, track: Track) -> None:
+    known = {device for group in track.device_groups.values() for device in group}
+    unknown = set(meta.columns["source_label"]) - known
+    if unknown:
+        device = min(unknown)
+        line = meta.lines[meta.columns["source_label"].index(device)]
+        problem = f'{meta.path}, line {line}: "{device}" is no device of this track. {nearest(device, known)}'
+        raise Mistake("data.device", problem, "Correct it, or add it to a device group of the track.")
 
 
 def _first_twice(names: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,8 @@ class TestClips:
 
 def shuffled(dataset: Dataset, sample_rate: int, clip_seconds: float, cache: Path) -> TestClips:
     """The test clips of `dataset`, maybe not packed yet. Their order follows from their names: it never changes."""
-    names = digest_of_value([dataset.names[row] for row in dataset.test])
-    order = np.random.default_rng(int(names[:16], 16)).permutation(len(dataset.test))
-    rows = dataset.test[order]
+    shuffle = order([dataset.names[row] for row in dataset.test])
+    rows = dataset.test[shuffle]
     alone = replace(
         dataset,
         names=tuple(dataset.names[row] for row in rows),
@@ -67,4 +67,10 @@ def shuffled(dataset: Dataset, sample_rate: int, clip_seconds: float, cache: Pat
         splits={},
         test=np.arange(len(rows)),
     )
-    return TestClips(store.layout(alone, sample_rate, clip_seconds, "float32", cache), order, alone)
+    return TestClips(store.layout(alone, sample_rate, clip_seconds, "float32", cache), shuffle, alone)
+
+
+def order(names: Sequence[str]) -> Rows:
+    """Where in the test list the clips stand that a system sees first, second, …: it follows from the names alone."""
+    digest = digest_of_value(list(names))
+    return np.random.default_rng(int(digest[:16], 16)).permutation(len(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -47,7 +48,7 @@ class Track(Record):
 
     `splits` maps the name of a training split to its list file, `test` names the list of test clips; list files are
     looked for in the data folder, in its `split_setup/` and `evaluation_setup/`, in `--splits DIR`, and beside the
-    track's file.
+    track's file. `published` names what is known of the lists of this data set, for `data verify`.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -55,6 +56,7 @@ class Track(Record):
     version: int = 1
     dataset: Literal["tau2022", "demo"]
     data: str | None = None
+    published: str | None = None
     edition: str | None = None
     labels: tuple[str, ...] = Field(min_length=2)
     clip_seconds: float = Field(default=1.0, gt=0)
@@ -100,6 +102,15 @@ class Track(Record):
     def device_revealed(self) -> bool:
         """True where a system is told which device recorded a test clip (2025)."""
         return bool(self.rules and self.rules.device_revealed.value)
+
+
+def chosen_splits(track: Track, splits: Sequence[str]) -> tuple[str, ...]:
+    """The training splits that were asked for, each once; raises `Mistake` for one that the track does not have."""
+    unknown = [split for split in splits if split not in track.splits]
+    if unknown:
+        problem = f'Track {track.name} has no split "{unknown[0]}".'
+        raise Mistake("track.split", problem, nearest(unknown[0], track.splits))
+    return tuple(dict.fromkeys(splits))
 
 
 def names() -> list[str]:

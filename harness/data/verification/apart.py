@@ -1,0 +1,99 @@
+"""What must be apart is apart, by the lists alone: clips, segments, locations; smaller splits are in larger ones.
+
+DCASE 2024 Task 1: the splits are nested, a 10 s recording is in a list as a whole or not at all, and no recording
+location is on both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from harness.data.verification.listing import Listed, Listing
+from harness.data.verification.report import Check, Fault
+
+
+def checks(listing: Listing) -> Iterator[Check]:
+    """The checks that need no audio."""
+    percentages = sorted((one for one in listing.splits if one.split.isdigit()), key=lambda one: int(one.split))
+    yield _nested(percentages)
+    yield _whole_recordings(listing, percentages)
+    if listing.test:
+        yield from _leaks(listing, listing.test)
+
+
+def _nested(splits: Sequence[Listed]) -> Check:
+    faults = []
+    for smaller, larger in pairwise(splits):
+        held = set(larger.names)
+        faults += [
+            _fault("nesting", smaller, f"{name} is in split {smaller.split} and not in split {larger.split}.")
+            for name in smaller.names
+            if name not in held
+        ]
+    return Check(name="nesting", looked_at=len(splits), unit="splits", faults=tuple(faults))
+
+
+def _fault(check: str, listed: Listed, sentence: str) -> Fault:
+    return Fault(check=check, subject=listed.path.name, sentence=sentence)
+
+
+def _whole_recordings(listing: Listing, splits: Sequence[Listed]) -> Check:
+    """A recording is what one device took of one segment."""
+    meta = listing.meta
+    recordings = list(zip(meta.segments, meta.devices, strict=True))
+    clips: dict[tuple[str, str], int] = {}
+    for recording in recordings:
+        clips[recording] = clips.get(recording, 0) + 1
+    faults, looked_at = [], 0
+    for listed in splits:
+        held: dict[tuple[str, str], int] = {}
+        for row in listing.rows(listed):
+            held[recordings[row]] = held.get(recordings[row], 0) + 1
+        looked_at += len(held)
+        faults += [
+            _fault(
+                "whole recordings",
+                listed,
+                f"Split {listed.split} holds {count} of the {clips[found]} clips of {'-'.join(found)}.",
+            )
+            for found, count in held.items()
+            if count < clips[found]
+        ]
+    return Check(name="whole recordings", looked_at=looked_at, unit="recordings", faults=tuple(faults))
+
+
+def _leaks(listing: Listing, test: Listed) -> Iterator[Check]:
+    """Each leak is named by what it is: a clip that leaks takes its segment and its location with it, silently."""
+    meta = listing.meta
+    training = {name: listed for listed in reversed(listing.splits) for name in listed.names}
+    both = [name for name in test.names if name in training]
+    yield Check(
+        name="leak: clip",
+        looked_at=len(training),
+        unit="training clips",
+        faults=tuple(_leak("clip", training[name], f"{name} is a test clip and in split") for name in both),
+    )
+    rows = {row for row in listing.rows(test) if meta.names[row] not in training}
+    rest = {name: listed for name, listed in training.items() if name not in set(both) and name in meta.rows}
+    for kind, values in (("segment", meta.segments), ("location", meta.identifiers)):
+        tested = {values[row] for row in rows}
+        shared: dict[str, tuple[str, Listed]] = {}
+        for name, listed in rest.items():
+            value = values[meta.rows[name]]
+            if value in tested:
+                shared.setdefault(value, (name, listed))
+        yield Check(
+            name=f"leak: {kind}",
+            looked_at=len(tested),
+            unit=f"test {kind}s",
+            faults=tuple(
+                _leak(kind, listed, f"The {kind} {value} is in the test list and, with {name}, in split")
+                for value, (name, listed) in shared.items()
+            ),
+        )
+        rest = {name: listed for name, listed in rest.items() if values[meta.rows[name]] not in shared}
+
+
+def _leak(kind: str, listed: Listed, words: str) -> Fault:
+    return _fault(f"leak: {kind}", listed, f"{words} {listed.split}.")
