@@ -26,7 +26,8 @@ Forward = Callable[[nn.Module, Batch], Tensor]
 class Recipe:
     """What the loop needs to know. `warmup_steps` rise linearly to `learning_rate`, then a cosine falls to 0.
 
-    `compile` needs a C++ compiler where the training runs.
+    `minimum_steps` adds epochs where the split is so small that `epochs` of it would be fewer steps. `compile` needs a
+    C++ compiler where the training runs.
     """
 
     epochs: int
@@ -34,7 +35,16 @@ class Recipe:
     learning_rate: float
     weight_decay: float
     warmup_steps: int
+    minimum_steps: int = 0
     compile: bool = False
+
+    def steps_per_epoch(self, clips: int) -> int:
+        """Batches in which every one of `clips` clips is seen once."""
+        return math.ceil(clips / self.batch_size)
+
+    def epochs_of(self, clips: int) -> int:
+        """Epochs on a split of `clips` clips."""
+        return max(self.epochs, math.ceil(self.minimum_steps / self.steps_per_epoch(clips)))
 
 
 def fit(network: nn.Module, forward: Forward, data: TrainingData, run: Run, recipe: Recipe) -> None:
@@ -45,8 +55,8 @@ def fit(network: nn.Module, forward: Forward, data: TrainingData, run: Run, reci
     """
     network.train().to(run.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    steps_per_epoch = math.ceil(len(data) / recipe.batch_size)
-    total = recipe.epochs * steps_per_epoch
+    epochs = recipe.epochs_of(len(data))
+    total = epochs * recipe.steps_per_epoch(len(data))
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
@@ -54,10 +64,10 @@ def fit(network: nn.Module, forward: Forward, data: TrainingData, run: Run, reci
     parts: dict[str, Any] = {"network": network, "optimiser": optimiser, "schedule": schedule}
     first = _resume(run, parts)
     stepped = cast("nn.Module", torch.compile(network)) if recipe.compile else network
-    for epoch in range(first, recipe.epochs):
+    for epoch in range(first, epochs):
         loss = _epoch(stepped, forward, data, run, recipe, optimiser, schedule)
         run.save({"epoch": epoch + 1, **{name: part.state_dict() for name, part in parts.items()}})
-        run.progress(epoch + 1, recipe.epochs, loss=loss)
+        run.progress(epoch + 1, epochs, loss=loss)
 
 
 def warmup_cosine(warmup_steps: int, total_steps: int) -> Callable[[int], float]:

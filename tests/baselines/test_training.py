@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,11 @@ def test_the_schedule_is_a_linear_warm_up_and_half_a_cosine() -> None:
 def test_a_warm_up_longer_than_the_training_is_all_there_is() -> None:
     factor = warmup_cosine(2000, 100)
     assert factor(100) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(("minimum_steps", "epochs"), [(0, 6), (18, 6), (19, 7), (25, 9)])
+def test_a_small_split_gets_the_epochs_that_make_the_least_number_of_steps(minimum_steps: int, epochs: int) -> None:
+    """40 clips in batches of 16 are 3 steps an epoch."""
+    run = Run()
+    fit(network(), forward, Data(), run, replace(RECIPE, minimum_steps=minimum_steps))  # type: ignore[arg-type]
+    assert len(run.losses) == epochs

@@ -8,7 +8,15 @@ import pytest
 
 from harness import provenance
 
-SHOWN = ("times_faster_than_plain", "clips_per_second", "overhead_median", "overhead_of_the_first_cell")
+SHOWN = (
+    "times_faster_than_plain",
+    "clips_per_second",
+    "overhead_median",
+    "overhead_of_the_first_cell",
+    "seconds",
+    "whole",
+    "peak_gib",
+)
 
 
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:

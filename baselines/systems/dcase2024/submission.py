@@ -33,6 +33,7 @@ class Config(contract.Config):
     learning_rate: float = Field(default=0.005, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
     warmup_steps: int = Field(default=2000, ge=0)
+    minimum_steps: int = Field(default=0, ge=0)
     roll_seconds: float = Field(default=0.1, ge=0)
     frequency_mask: int = Field(default=48, ge=0, le=256)
     mixstyle_probability: float = Field(default=0.4, ge=0, le=1)
@@ -93,6 +94,7 @@ def _recipe(config: Config) -> Recipe:
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         warmup_steps=config.warmup_steps,
+        minimum_steps=config.minimum_steps,
         compile=config.compile,
     )
 
