@@ -9,7 +9,7 @@ from pathlib import Path
 from harness import tracks
 from harness.console import Reporter, show_table
 from harness.data import dataset_of, packing, store, test_clips, verification
-from harness.data.verification import Check, Report
+from harness.data.verification import Check, Digests, Report
 from harness.files import require_writable, write_bytes
 
 SHOWN_FAULTS = 5
@@ -26,7 +26,8 @@ def verify(options: argparse.Namespace, reporter: Reporter) -> bool:
     require_writable(target.parent, "The folder of the report")
     listening = None if options.lists_only else partial(reporter.step, "checking audio files")
     places = dataset_of.list_folders(options.splits, track_folder)
-    report = verification.verify(folder, track, places, listening)
+    digests = Digests(compared=options.digests, written=options.write_digests)
+    report = verification.verify(folder, track, places, listening, digests=digests)
     write_bytes(target, report.model_dump_json(indent=1).encode())
     show_table([_row(check) for check in report.checks], ("check", "looked at", "result"))
     _tell(report, target, reporter)
@@ -73,6 +74,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     checking = _verb(verbs, "verify", verify)
     _data_options(checking)
     checking.add_argument("--lists-only", action="store_true", help="names and lists; no audio file is opened")
+    checking.add_argument("--digests", type=Path, metavar="FILE", help="compare every file with these digests")
+    checking.add_argument("--write-digests", type=Path, metavar="FILE", help="write them, as b2sum -l 128 does")
     checking.add_argument(
         "--report", type=Path, metavar="FILE", help="where the report is written (default: the cache)"
     )

@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from harness.data import published, store, tau, test_clips
-from harness.data.verification import agreement, apart, copies, listing, sound
+from harness.data.verification import agreement, apart, copies, listing, manifest, sound
 from harness.data.verification.listing import Listed, Listing
 from harness.data.verification.report import Check, Counts, Fault, Report
 from harness.data.verification.sound import Heard, Listening
 from harness.tracks import Track
 
-__all__ = ["Check", "Counts", "Fault", "Report", "verify"]
+__all__ = ["Check", "Counts", "Digests", "Fault", "Report", "verify"]
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Files of digests: one to compare with, one to write."""
+
+    compared: Path | None = None
+    written: Path | None = None
 
 
 def verify(
@@ -29,13 +38,17 @@ def verify(
     list_folders: Sequence[Path],
     listening: Listening | None,
     workers: int | None = None,
+    digests: Digests | None = None,
 ) -> Report:
     """Everything that is wrong with the data in `folder`, for `track`.
 
-    `listening` is entered when the audio files are opened; None: names and lists only. Raises `Mistake` only where
-    there is no such folder or no meta.csv in it.
+    `listening` is entered when the audio files are opened; None: names and lists only. `digests` names files of digests
+    to compare with and to write. Raises `Mistake` only where there is no such folder or no meta.csv in it, and for
+    digests that cannot be read or written.
     """
     start = time.monotonic()
+    digests = digests or Digests()
+    expected = manifest.read(digests.compared) if digests.compared else None
     tau.require_folder(folder, track, with_audio=listening is not None)
     known = published.load(track.published) if track.published else None
     found = listing.read(folder, track, list_folders)
@@ -44,7 +57,10 @@ def verify(
     if listening is not None:
         heard = sound.listen(folder, found.meta.names, listening, workers)
         checks += sound.checks(folder, found.meta, heard, known.audio if known else None, track.clip_seconds)
+        checks += [manifest.check(expected, found.meta, heard)] if expected is not None else []
         checks += copies.checks(folder, found, heard)
+        if digests.written:
+            manifest.write(digests.written, found.meta, heard)
         data = _fingerprints(found, heard)
     counts = dict(_counts(found))
     return Report(

@@ -42,8 +42,9 @@ def taken(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32
         return np.zeros(SIZE, np.float32)
     levels = np.log(energies + FLOOR * means + np.finfo(np.float32).tiny)
     levels -= levels.mean(axis=0)
-    length = np.linalg.norm(levels)
-    return (levels / length if length > 0 else levels).astype(np.float32).ravel()
+    length = float(np.linalg.norm(levels))
+    found: NDArray[np.float32] = (levels / length if length > 0 else levels).astype(np.float32)
+    return found.ravel()
 
 
 def same_sound(one: NDArray[np.float32], other: NDArray[np.float32], rates: tuple[int, int]) -> float:
