@@ -34,6 +34,13 @@ def check(session: nox.Session) -> None:
 
 
 @nox.session
+def data(session: nox.Session) -> None:
+    """Verify, pack, download, make and split data: nox -s data -- verify --data DIR."""
+    install(session)
+    session.run("python", "-m", "harness", "data", *session.posargs)
+
+
+@nox.session
 def new(session: nox.Session) -> None:
     """A working folder to start from: nox -s new -- NAME."""
     install(session)

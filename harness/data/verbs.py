@@ -8,7 +8,19 @@ from pathlib import Path
 
 from harness import tracks
 from harness.console import Reporter, show_table
-from harness.data import dataset_of, packing, store, test_clips, verification
+from harness.data import (
+    dataset_of,
+    downloading,
+    downloads,
+    packing,
+    simulation,
+    store,
+    test_clips,
+    track_file,
+    verification,
+)
+from harness.data.splitting import Wishes
+from harness.data.track_file import Heading
 from harness.data.verification import Check, Digests, Report
 from harness.files import require_writable, write_bytes
 
@@ -68,23 +80,82 @@ def pack(options: argparse.Namespace, reporter: Reporter) -> bool:
     return True
 
 
+def download(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """What may be downloaded: fetched, verified, unpacked; goes on where it stopped."""
+    if options.name is None:
+        show_table([(name, downloads.load(name).title) for name in downloads.names()], ("name", "what it is"))
+        return True
+    record = downloads.load(options.name)
+    reporter.say(f"{record.title}. Licence: {record.licence}")
+    found = downloading.download(
+        record, options.into, step=reporter.step, mirror=options.mirror, keep_archives=options.keep_archives
+    )
+    fetched = f"{len(found.fetched)} files fetched ({found.bytes / 1e6:,.1f} MB), {len(found.present)} there before"
+    reporter.say(f"{found.folder}: {fetched}")
+    return True
+
+
+def simulate_devices(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """The TAU layout with simulated devices, from any labelled set of one device."""
+    made = simulation.simulate(
+        options.source,
+        options.responses,
+        options.out,
+        partial(reporter.step, "simulating devices"),
+        seen=options.seen,
+        unseen=options.unseen,
+        seed=options.seed,
+        clip_seconds=options.clip_seconds,
+        sample_rate=options.sample_rate,
+        labels=options.labels,
+        source_device=options.source_device,
+    )
+    left_out = f"left out: {made.silent} silent clips, {made.ends} ends of recordings, {made.short} short recordings"
+    reporter.say(
+        f"{options.out}: {made.clips:,} clips of {made.recordings:,} recordings at {made.locations:,} locations, "
+        f"each by {', '.join(made.devices)}; {left_out}"
+    )
+    return True
+
+
+def make_splits(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """Nested training lists and a test list by the official rules, and the track that uses them."""
+    wishes = Wishes(
+        unseen=tuple(options.unseen),
+        main_device=options.main_device,
+        test_share=options.test_share,
+        main_share=options.main_share,
+        shares=tuple(options.shares),
+        seed=options.seed,
+    )
+    heading = Heading(
+        name=options.name,
+        title=options.title,
+        edition=options.edition,
+        preset=options.preset,
+        seeds=tuple(options.seeds),
+    )
+    made = track_file.make(
+        options.data, wishes, heading, path=options.track, with_data=options.track is None, overwrite=options.overwrite
+    )
+    devices = made.plan.devices
+    rows = [
+        (name, sum(counts.values()), *(counts[device] for device in devices))
+        for name, counts in made.plan.by_device.items()
+    ]
+    show_table(rows, ("list", "clips", *devices))
+    reporter.say(f"track: {made.path}; next: python -m harness data verify --data {options.data} --track {made.path}")
+    return True
+
+
 def add(parser: argparse.ArgumentParser) -> None:
     """The verbs and their options."""
     verbs = parser.add_subparsers(required=True, metavar="WHAT")
-    checking = _verb(verbs, "verify", verify)
-    _data_options(checking)
-    checking.add_argument("--lists-only", action="store_true", help="names and lists; no audio file is opened")
-    checking.add_argument("--digests", type=Path, metavar="FILE", help="compare every file with these digests")
-    checking.add_argument("--write-digests", type=Path, metavar="FILE", help="write them, as b2sum -l 128 does")
-    checking.add_argument(
-        "--report", type=Path, metavar="FILE", help="where the report is written (default: the cache)"
-    )
-    ahead = _verb(verbs, "pack", pack)
-    _data_options(ahead)
-    ahead.add_argument(
-        "--rate", nargs="+", type=_rate, default=list(RATES), metavar="HZ", help="sample rates (default: 32000)"
-    )
-    ahead.add_argument("--split", nargs="+", default=[], metavar="SPLIT", help="training splits (default: all)")
+    _verify_options(_verb(verbs, "verify", verify))
+    _pack_options(_verb(verbs, "pack", pack))
+    _download_options(_verb(verbs, "download", download))
+    _simulation_options(_verb(verbs, "simulate-devices", simulate_devices))
+    _split_options(_verb(verbs, "make-splits", make_splits))
 
 
 def _verb(
@@ -107,3 +178,57 @@ def _rate(text: str) -> int:
     if rate <= 0:
         raise argparse.ArgumentTypeError("a sample rate is a number of samples a second, such as 32000")
     return rate
+
+
+def _verify_options(parser: argparse.ArgumentParser) -> None:
+    _data_options(parser)
+    parser.add_argument("--lists-only", action="store_true", help="names and lists; no audio file is opened")
+    parser.add_argument("--digests", type=Path, metavar="FILE", help="compare every file with these digests")
+    parser.add_argument("--write-digests", type=Path, metavar="FILE", help="write them, as b2sum -l 128 does")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="where the report is written (default: the cache)")
+
+
+def _pack_options(parser: argparse.ArgumentParser) -> None:
+    _data_options(parser)
+    parser.add_argument(
+        "--rate", nargs="+", type=_rate, default=list(RATES), metavar="HZ", help="sample rates (default: 32000)"
+    )
+    parser.add_argument("--split", nargs="+", default=[], metavar="SPLIT", help="training splits (default: all)")
+
+
+def _download_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="what to download (without it: what there is)")
+    parser.add_argument("--into", type=Path, default=Path("data"), metavar="DIR", help="data folder (default: data)")
+    parser.add_argument("--mirror", metavar="URL", help="a place that has the same files by their names")
+    parser.add_argument("--keep-archives", action="store_true", help="do not remove what was unpacked")
+
+
+def _simulation_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", type=Path, required=True, dest="source", metavar="DIR", help="TAU or ESC layout")
+    parser.add_argument("--responses", type=Path, required=True, metavar="DIR", help="impulse responses (*.wav)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
+    parser.add_argument("--seen", type=int, default=6, metavar="N", help="devices for training and test (default: 6)")
+    parser.add_argument("--unseen", type=int, default=3, metavar="N", help="devices for the test only (default: 3)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--labels", nargs="+", metavar="LABEL", help="classes to keep (default: all)")
+    parser.add_argument("--clip-seconds", type=float, default=1.0, metavar="S", help="length of a clip (default: 1)")
+    parser.add_argument("--sample-rate", type=int, metavar="HZ", help="rate of what is made (default: the source's)")
+    parser.add_argument("--source-device", metavar="DEVICE", help="which device of the source to take, if it has many")
+
+
+def _split_options(parser: argparse.ArgumentParser) -> None:
+    wishes, heading = Wishes(), Heading(name="x")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder in the TAU layout")
+    parser.add_argument("--name", required=True, help="name of the track: small letters, digits and -")
+    parser.add_argument("--title", help="what pages call it (default: its name)")
+    parser.add_argument("--unseen", nargs="+", default=[], metavar="DEVICE", help="devices for the test list only")
+    parser.add_argument("--main-device", metavar="DEVICE", help="the device most training clips are from, such as a")
+    parser.add_argument("--main-share", type=float, default=wishes.main_share, help="its share (default: 0.73, as TAU)")
+    parser.add_argument("--test-share", type=float, default=wishes.test_share, help="of each scene (default: 0.3)")
+    parser.add_argument("--shares", type=int, nargs="+", default=list(wishes.shares), metavar="PERCENT")
+    parser.add_argument("--seed", type=int, default=wishes.seed, metavar="N", help="what is drawn (default: 0)")
+    parser.add_argument("--edition", help="whose complexity limits hold, such as dcase2024 (default: none)")
+    parser.add_argument("--preset", help="the preset of entries that the track asks for")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(heading.seeds), metavar="N", help="of its systems")
+    parser.add_argument("--track", type=Path, metavar="FILE", help="where its TOML goes (default: the data folder)")
+    parser.add_argument("--overwrite", action="store_true", help="replace lists that differ")

@@ -1,0 +1,122 @@
+"""Archives unpacked into a folder: no member leaves it, and a mark that names the members tells that all are there.
+
+<folder>/.downloads/
+    <archive>          while it is fetched and unpacked
+    <archive>.done     digest of the archive, and the files that came out of it
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+import shutil
+import stat
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from harness.console import Progress
+from harness.data.server import Digest
+from harness.files import write_json
+from harness.outcomes import Mistake
+
+BACKSTAGE = ".downloads"
+DAMAGED = (BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What zipfile raises for archives that are cut off, altered, encrypted or of an unknown kind."""
+
+Listing = Callable[[Path], frozenset[str]]
+
+
+def place_of(archive: str, folder: Path) -> Path:
+    """Where an archive lies while it is fetched and unpacked."""
+    return folder / BACKSTAGE / archive
+
+
+def unpack(archive: Path, folder: Path, root: str | None, progress: Progress) -> list[str]:
+    """The files of `archive`, now in `folder`; those in the archive's folder `root` stand there without it.
+
+    Raises `Mistake` when the archive is damaged (it is then removed) or does not fit on the disk, and, before anything
+    is written, when a member would leave the folder or is a link. OSError is of the disk.
+    """
+    try:
+        with ZipFile(archive) as opened:
+            members = _members(opened, archive.name, root)
+            total = sum(member.file_size for member in members.values())
+            require_room(folder, total, f"What is in {archive.name}")
+            done = 0
+            for name, member in members.items():
+                _write(opened, member, folder / name)
+                done += member.file_size
+                progress(done, total, "bytes")
+    except DAMAGED as error:
+        archive.unlink()
+        problem = f"{archive.name} is no whole zip archive ({str(error).rstrip('.')})."
+        raise Mistake("download.archive", problem, "Run the same command again; the archive is fetched anew.") from None
+    return list(members)
+
+
+def require_room(folder: Path, needed: int, what: str) -> None:
+    """Raises `Mistake` where the disk of `folder` has less than `needed` bytes left."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        problem = f"{what} takes {_sized(needed)}, and the disk of {folder} has {_sized(free)} left."
+        raise Mistake("download.room", problem, "Free some space, or choose another folder with --into DIR.")
+
+
+def _sized(count: int) -> str:
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _members(opened: ZipFile, archive: str, root: str | None) -> dict[str, ZipInfo]:
+    """The files of an archive by the names they get; `Mistake` for any that should not be written."""
+    members: dict[str, ZipInfo] = {}
+    for member in opened.infolist():
+        path = PurePosixPath(member.filename)
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        if path.is_absolute() or ".." in path.parts or kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            problem = f"{archive} holds {str(path)!r}, which is a link or leads out of the folder."
+            raise Mistake("download.unsafe", problem, "Nothing of it was unpacked; tell whoever publishes it.")
+        name = "/".join(path.parts[1:] if path.parts[:1] == (root,) else path.parts)
+        if name and not member.is_dir():
+            members[name] = member
+    return members
+
+
+def _write(opened: ZipFile, member: ZipInfo, target: Path) -> None:
+    """A file of its own: what stood there, which may be a link to elsewhere, is taken away and not written through."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    with opened.open(member) as source, target.open("wb") as stream:
+        shutil.copyfileobj(source, stream)
+
+
+def mark(archive: Path, digest: Digest | None, files: Iterable[str]) -> None:
+    """Notes that `files` came out of `archive`, once they are all there."""
+    write_json(_mark_of(archive), {"digest": digest and str(digest), "files": list(files)})
+
+
+def is_unpacked(archive: Path, digest: Digest | None, folder: Path, listing: Listing) -> bool:
+    """Whether an archive with this digest was unpacked, and the files that came out of it are still in `folder`."""
+    try:
+        known = json.loads(_mark_of(archive).read_text(encoding="utf-8"))
+        split = [name.rpartition("/") for name in known["files"]]
+        same = known["digest"] == (digest and str(digest))
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return same and all(name in listing(folder / parent) for parent, _, name in split)
+
+
+def names_in(folder: Path) -> frozenset[str]:
+    """The names in a folder; none where there is no such folder."""
+    try:
+        return frozenset(path.name for path in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+
+
+def _mark_of(archive: Path) -> Path:
+    return archive.with_name(f"{archive.name}.done")
