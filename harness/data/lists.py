@@ -90,7 +90,11 @@ def normal_name(name: str) -> str:
     return name if name.startswith("audio/") else f"audio/{name}"
 
 
+def content(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """The bytes of a list, with LF line ends."""
+    return ("\n".join(map("\t".join, (columns, *rows))) + "\n").encode()
+
+
 def write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A list with LF line ends, whole or not at all."""
-    lines = ["\t".join(row) for row in (columns, *rows)]
-    write_bytes(path, ("\n".join(lines) + "\n").encode())
+    """A list at `path`, whole or not at all."""
+    write_bytes(path, content(columns, rows))

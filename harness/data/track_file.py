@@ -118,7 +118,7 @@ def _stands(file: Path, content: bytes, *, overwrite: bool) -> bool:
 def list_files(plan: Plan) -> dict[str, bytes]:
     """The list files of a plan by name."""
     rows = {_list_name(share): part for share, part in plan.training.items()} | {"test.csv": plan.test}
-    return {name: ("\n".join(map("\t".join, (LIST_COLUMNS, *part))) + "\n").encode() for name, part in rows.items()}
+    return {name: lists.content(LIST_COLUMNS, part) for name, part in rows.items()}
 
 
 def _list_name(share: str) -> str:

@@ -11,7 +11,7 @@ those of real phones.
 
 The same source, responses, settings and seed give the same bytes, whatever the number of processes, and whether or not
 the run was interrupted. Measured: the 320 recordings of 5 s at 16 kHz of ESC-50's ten scene-like classes, with nine
-simulated devices, take 17 s on one core of a 2.5 GHz Xeon.
+simulated devices, take 22 to 32 s of one core's time (2.5 GHz Xeon, busy with other work too).
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
-from scipy.signal import firwin, lfilter, resample_poly
 
 from harness.validated import Record
 
@@ -37,6 +36,8 @@ def resampled(signal: Signal, rate: int, wanted: int) -> Signal:
     """
     if rate == wanted:
         return signal
+    from scipy.signal import resample_poly  # noqa: PLC0415 - takes a second, which a finished folder need not cost
+
     common = math.gcd(rate, wanted)
     up, down = wanted // common, rate // common
     taps = _low_pass(max(up, down))
@@ -47,6 +48,8 @@ def resampled(signal: Signal, rate: int, wanted: int) -> Signal:
 @lru_cache(maxsize=8)
 def _low_pass(factor: int) -> Signal:
     """The filter that keeps what both rates can hold, 118 dB down elsewhere, 32 samples of the lower rate to a side."""
+    from scipy.signal import firwin  # noqa: PLC0415 - as above
+
     taps: Signal = firwin(64 * factor + 1, 1.0 / factor, window=("kaiser", 12.0))
     return taps
 
@@ -112,6 +115,8 @@ def compressed(signal: Signal, rate: int, settings: Compressor) -> Signal:
 
 def _level_db(signal: Signal, rate: int, block: int) -> tuple[Signal, int]:
     """(level at the end of each block, number of blocks before the first one of the signal)."""
+    from scipy.signal import lfilter  # noqa: PLC0415 - as above
+
     missing = -signal.size % block
     power = np.mean(np.square(np.pad(signal, (0, missing), mode="edge")).reshape(-1, block), axis=1)
     before = power[: max(1, round(SETTLING_SECONDS * rate / block))][::-1]
