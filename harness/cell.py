@@ -28,7 +28,7 @@ from harness.outcomes import Mistake, Outcome
 from harness.plan import Cell, Choice
 from harness.process import Allowance, OnProgress
 from harness.results import Digests, Reason, Result, StageRecord
-from harness.tracks import Track
+from harness.tracks import NO_SPLIT, Track
 
 LEFT_ALONE = ("cell.busy", "entry.changed")
 """Rules that end the walk of a cell without a verdict on it; the sweep goes on."""
@@ -227,7 +227,7 @@ def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mappi
 
 def _command(cell: Cell, ground: Ground) -> str:
     """What to type to walk this very cell again."""
-    split = "" if cell.split == plan.NO_SPLIT else f" --split {cell.split}"
+    split = "" if cell.split == NO_SPLIT else f" --split {cell.split}"
     return f"{ground.command} --system {cell.system.name}{split} --seed {cell.seed} --device {ground.choice.device}"
 
 

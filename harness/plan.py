@@ -25,9 +25,6 @@ CONTRACT_VERSION = 1
 RULES_VERSION = 1
 """Version of how networks are counted and predictions scored: a new one means new results."""
 
-NO_SPLIT = "none"
-"""The split of a cell on a track without training lists: the system brings a checkpoint."""
-
 QUICK = "it is a quick run: the smallest split and one seed"
 
 
@@ -78,7 +75,7 @@ def chosen_splits(track: Track, choice: Choice) -> tuple[str, ...]:
     """The splits to run: those asked for, else the track's own; `--quick` takes the smallest."""
     asked_for = tracks.chosen_splits(track, choice.splits)
     if not track.splits:
-        return (NO_SPLIT,)
+        return (tracks.NO_SPLIT,)
     if choice.quick:
         return (min(asked_for or track.splits, key=list(track.splits).index),)
     return asked_for or track.default_splits or tuple(track.splits)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 DIGEST_BYTES = 16
 UNKNOWN_LENGTH = 0xFFFFFF00
+HIGHEST_RATE, MOST_CHANNELS, MOST_SAMPLES = 1_000_000, 256, 1 << 30
 BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64}
 
 
@@ -41,7 +42,18 @@ def read(path: Path) -> AudioFile:
     """The audio in `path`; raises `Unusable` where there is none that can be read whole."""
     content = _content(path)
     waveform, rate, bits = _decoded_wav(content) or _decoded(content)
+    _require_possible(rate, waveform.shape[1], len(waveform))
     return AudioFile(waveform, rate, bits, digest(content))
+
+
+def _require_possible(rate: int, channels: int, samples: int) -> None:
+    """A damaged header announces anything: what no recording has is refused before room is made for it."""
+    if not 0 < rate <= HIGHEST_RATE:
+        raise Unusable(f"is damaged: its header says {rate:,} Hz")
+    if not 0 < channels <= MOST_CHANNELS:
+        raise Unusable(f"is damaged: its header says {channels:,} channels")
+    if samples * channels > MOST_SAMPLES:
+        raise Unusable(f"is damaged or too long: its header says {samples:,} samples")
 
 
 def _decoded(content: bytes) -> Decoded:
@@ -49,10 +61,11 @@ def _decoded(content: bytes) -> Decoded:
 
     try:
         with soundfile.SoundFile(BytesIO(content)) as stream:
+            _require_possible(stream.samplerate, stream.channels, stream.frames)
             waveform = stream.read(dtype="float32", always_2d=True)
             return waveform, stream.samplerate, BITS.get(stream.subtype)
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip().rstrip(".")
+        reason = str(error).splitlines()[-1].rpartition(": ")[2].strip().rstrip(".")
         raise Unusable(f"is not audio that can be read ({reason})") from None
 
 
@@ -62,9 +75,9 @@ def _decoded_wav(content: bytes) -> Decoded | None:
         with wave.open(BytesIO(content)) as stream:
             channels, width, rate, count = stream.getparams()[:4]
             frames = stream.readframes(count)
-    except (wave.Error, EOFError):
+    except (wave.Error, EOFError, RuntimeError):
         return None
-    if width not in {2, 3} or len(frames) != count * channels * width:
+    if not rate or width not in {2, 3} or len(frames) != count * channels * width:
         return None
     if width == 2:
         samples = np.frombuffer(frames, "<i2") * np.float32(2**-15)
@@ -84,6 +97,8 @@ def _content(path: Path) -> bytes:
         content = path.read_bytes()
     except FileNotFoundError:
         raise Unusable("does not exist") from None
+    except ValueError:
+        raise Unusable("has a name that no file can have") from None
     except OSError as error:
         raise Unusable(f"cannot be read ({(error.strerror or type(error).__name__).lower()})") from None
     if not content:

@@ -68,14 +68,17 @@ def _complete(table: Table, required: Sequence[str]) -> Table:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Mistake("data.encoding", f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
+        text = "\0"
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise Mistake(
             "data.unreadable", f"{path} cannot be read: {reason}.", "Check the path and its permissions."
         ) from None
+    if "\0" in text:
+        raise Mistake("data.encoding", f"{path} is not UTF-8 text.", "Save it as UTF-8.")
+    return text
 
 
 def require_complete(table: Table) -> None:

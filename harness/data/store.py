@@ -193,6 +193,6 @@ def stamp(path: str) -> tuple[int, int]:
     """Size and modification time (ns) of a file; -1 twice where there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116 - a quarter of a million files: a Path for each costs more than the call
-    except OSError:
+    except (OSError, ValueError):
         return (-1, -1)
     return (status.st_size, status.st_mtime_ns)

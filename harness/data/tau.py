@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,9 @@ from harness.data.lists import META_COLUMNS, Table, normal_name
 from harness.outcomes import Mistake, nearest
 from harness.tracks import Track
 
+GRAMMAR = ("scene", "city", "location", "segment", "k", "device")
+"""Fields of a clip's name, with - between them."""
+
 SAME_CLIPS = {
     "split100.csv": "fold1_train.csv",
     "fold1_train.csv": "split100.csv",
@@ -29,6 +33,9 @@ SAME_CLIPS = {
     "fold1_evaluate.csv": "test.csv",
 }
 """Official lists that hold the same clips; the second stands in where the first is absent."""
+
+
+PARTS = {"meta": "meta.csv", "audio": "audio folder"}
 
 
 def read(folder: Path, track: Track, list_folders: Sequence[Path] = ()) -> Dataset:
@@ -61,9 +68,12 @@ def read(folder: Path, track: Track, list_folders: Sequence[Path] = ()) -> Datas
 
 
 def segment_of(name: str) -> str:
-    """The recording that a clip was cut from, the same for all devices: `<scene>-<city>-<location>-<segment>`."""
-    parts = name.rpartition("/")[2].rsplit("-", 2)
-    return parts[0] if len(parts) == 3 else name
+    """What a clip was cut from, the same for all devices: `<scene>-<city>-<location>-<segment>`.
+
+    A clip whose name is not of the TAU form is a segment of its own.
+    """
+    fields = name.rpartition("/")[2].split("-")
+    return "-".join(fields[:4]) if len(fields) == len(GRAMMAR) else name
 
 
 def location_of(label: str, identifier: str) -> str:
@@ -89,14 +99,28 @@ def require_folder(folder: Path, track: Track, *, with_audio: bool = True) -> No
     what = f"the folder of {track.source.title}" if track.source else "a folder in the TAU 2022 layout"
     where = f"Download {track.source.record}; then" if track.source else "Then"
     remedy = f"{where} give --data DIR, the folder that holds audio/ and meta.csv."
-    if not folder.is_dir():
-        raise Mistake("data.missing", f"{folder} is not a folder; {track.name} needs {what}.", remedy)
-    if not os.access(folder, os.R_OK | os.X_OK):
+    try:
+        missing = _missing_part(folder, with_audio=with_audio)
+    except PermissionError:
+        missing = "permission"
+    if missing == "permission":
         raise Mistake("data.permission", f"{folder} may not be read.", "Give yourself the right to read and enter it.")
+    if missing == "folder":
+        raise Mistake("data.missing", f"{folder} is not a folder; {track.name} needs {what}.", remedy)
+    if missing:
+        raise Mistake(f"data.{missing}", f"{folder} holds no {PARTS[missing]}; {track.name} needs {what}.", remedy)
+
+
+def _missing_part(folder: Path, *, with_audio: bool) -> str | None:
+    if not folder.is_dir():
+        return "folder"
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return "permission"
     if not (folder / "meta.csv").is_file():
-        raise Mistake("data.meta", f"{folder} holds no meta.csv; {track.name} needs {what}.", remedy)
+        return "meta"
     if with_audio and not (folder / "audio").is_dir():
-        raise Mistake("data.audio", f"{folder} holds no audio folder; {track.name} needs {what}.", remedy)
+        return "audio"
+    return None
 
 
 def _names(meta: Table) -> tuple[str, ...]:
@@ -158,10 +182,13 @@ def _rows_of(path: Path, rows: Mapping[str, int]) -> Rows:
 def find_list(name: str, places: Sequence[Path], track: Track) -> Path:
     """The file of a list, or of the one that holds the same clips; raises `Mistake` where there is neither."""
     names = [name, *([SAME_CLIPS[name]] if name in SAME_CLIPS else [])]
-    for candidate in names:
-        for place in places:
+    for candidate, place in product(names, places):
+        try:
             if (place / candidate).is_file():
                 return place / candidate
+        except PermissionError:
+            remedy = "Give yourself the right to read and enter it."
+            raise Mistake("data.permission", f"{place} may not be read.", remedy) from None
     looked = ", ".join(str(place) for place in places)
     problem = f"The list {name} of track {track.name} is in none of {looked}."
     raise Mistake("data.list", problem, "Put it into split_setup/ of the data folder, or give --splits DIR.")

@@ -23,6 +23,7 @@ from harness.data.splitting import Wishes
 from harness.data.track_file import Heading
 from harness.data.verification import Check, Digests, Report
 from harness.files import require_writable, write_bytes
+from harness.outcomes import Mistake
 
 SHOWN_FAULTS = 5
 """Of each check, on the terminal; the report has them all."""
@@ -35,7 +36,8 @@ def verify(options: argparse.Namespace, reporter: Reporter) -> bool:
     track, track_folder = tracks.load(options.track)
     folder = dataset_of.folder(track, track_folder, options.data, options.cache, reporter)
     target = options.report or options.cache / "reports" / f"verify-{track.name}.json"
-    require_writable(target.parent, "The folder of the report")
+    for file in filter(None, (target, options.write_digests)):
+        _require_file(file)
     listening = None if options.lists_only else partial(reporter.step, "checking audio files")
     places = dataset_of.list_folders(options.splits, track_folder)
     digests = Digests(compared=options.digests, written=options.write_digests)
@@ -44,6 +46,13 @@ def verify(options: argparse.Namespace, reporter: Reporter) -> bool:
     show_table([_row(check) for check in report.checks], ("check", "looked at", "result"))
     _tell(report, target, reporter)
     return report.sound
+
+
+def _require_file(file: Path) -> None:
+    """Before any work that would be lost: a place where a file can be written."""
+    if file.is_dir():
+        raise Mistake("data.output", f"{file} is a folder.", "Give the name of a file.")
+    require_writable(file.parent, "The folder of the report")
 
 
 def _row(check: Check) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from harness.lifeline import die_with_parent
 from harness.outcomes import Mistake
@@ -30,5 +30,9 @@ def pool(workers: int, task: str) -> Iterator[ProcessPoolExecutor]:
     except BrokenProcessPool:
         problem = f"A process that {task} was killed."
         raise Mistake("data.worker", problem, "Free some memory and run again; what is done stays.") from None
+    except BaseException:  # a worker may hang in a read from a dead disk, and would be waited for
+        for process in active_children():
+            process.kill()
+        raise
     finally:
         started.shutdown(wait=True, cancel_futures=True)

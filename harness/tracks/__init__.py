@@ -14,6 +14,9 @@ from harness.validated import Record, read_toml
 
 FOLDER = Path(__file__).parent
 
+NO_SPLIT = "none"
+"""The split of a cell on a track without training lists: the system brings a checkpoint."""
+
 Metric = Literal["macro_accuracy", "log_loss"]
 
 
@@ -84,6 +87,14 @@ class Track(Record):
     def _labels_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
             raise ValueError("a label stands twice")
+        return value
+
+    @field_validator("splits")
+    @classmethod
+    def _splits_are_not_the_test(cls, value: dict[str, str]) -> dict[str, str]:
+        taken = {"test", NO_SPLIT} & set(value)
+        if taken:
+            raise ValueError(f'a training split may not be called "{min(taken)}"')
         return value
 
     @model_validator(mode="after")

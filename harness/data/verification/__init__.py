@@ -19,7 +19,7 @@ from harness.data.verification import agreement, apart, copies, listing, manifes
 from harness.data.verification.listing import Listed, Listing
 from harness.data.verification.report import Check, Counts, Fault, Report
 from harness.data.verification.sound import Heard, Listening
-from harness.tracks import Track
+from harness.tracks import NO_SPLIT, Track
 
 __all__ = ["Check", "Counts", "Digests", "Fault", "Report", "verify"]
 
@@ -98,14 +98,17 @@ def _fingerprints(found: Listing, heard: Heard) -> dict[str, str]:
         return {}
     tested = _in_order(found, found.test)
     order = test_clips.order([found.meta.names[row] for row in tested])
-    digests = {listed.split: _in_order(found, listed) for listed in found.splits}
+    last = store.fingerprint(heard.digests[tested[order]])
     usable = heard.usable
+    if not len(tested) or not usable[tested].all():
+        return {}
+    if not found.splits:
+        return {NO_SPLIT: store.data_digest(last)}
+    trained = {listed.split: _in_order(found, listed) for listed in found.splits}
     return {
-        split: store.data_digest(
-            store.fingerprint(heard.digests[rows]), store.fingerprint(heard.digests[tested[order]])
-        )
-        for split, rows in digests.items()
-        if usable[rows].all() and usable[tested].all()
+        split: store.data_digest(store.fingerprint(heard.digests[rows]), last)
+        for split, rows in trained.items()
+        if len(rows) and usable[rows].all()
     }
 
 

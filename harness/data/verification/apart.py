@@ -15,7 +15,8 @@ from harness.data.verification.report import Check, Fault
 
 def checks(listing: Listing) -> Iterator[Check]:
     """The checks that need no audio."""
-    percentages = sorted((one for one in listing.splits if one.split.isdigit()), key=lambda one: int(one.split))
+    known = (one for one in listing.splits if one.split.isdigit() and one.names)
+    percentages = sorted(known, key=lambda one: int(one.split))
     yield _nested(percentages)
     yield _whole_recordings(listing, percentages)
     if listing.test:
@@ -43,12 +44,12 @@ def _whole_recordings(listing: Listing, splits: Sequence[Listed]) -> Check:
     meta = listing.meta
     recordings = list(zip(meta.segments, meta.devices, strict=True))
     clips: dict[tuple[str, str], int] = {}
-    for recording in recordings:
-        clips[recording] = clips.get(recording, 0) + 1
+    for row in meta.rows.values():
+        clips[recordings[row]] = clips.get(recordings[row], 0) + 1
     faults, looked_at = [], 0
     for listed in splits:
         held: dict[tuple[str, str], int] = {}
-        for row in listing.rows(listed):
+        for row in set(listing.rows(listed)):
             held[recordings[row]] = held.get(recordings[row], 0) + 1
         looked_at += len(held)
         faults += [
@@ -67,7 +68,8 @@ def _leaks(listing: Listing, test: Listed) -> Iterator[Check]:
     """Each leak is named by what it is: a clip that leaks takes its segment and its location with it, silently."""
     meta = listing.meta
     training = {name: listed for listed in reversed(listing.splits) for name in listed.names}
-    both = [name for name in test.names if name in training]
+    both = [name for name in dict.fromkeys(test.names) if name in training]
+    told = set(both)
     yield Check(
         name="leak: clip",
         looked_at=len(training),
@@ -75,7 +77,7 @@ def _leaks(listing: Listing, test: Listed) -> Iterator[Check]:
         faults=tuple(_leak("clip", training[name], f"{name} is a test clip and in split") for name in both),
     )
     rows = {row for row in listing.rows(test) if meta.names[row] not in training}
-    rest = {name: listed for name, listed in training.items() if name not in set(both) and name in meta.rows}
+    rest = {name: listed for name, listed in training.items() if name not in told and name in meta.rows}
     for kind, values in (("segment", meta.segments), ("location", meta.identifiers)):
         tested = {values[row] for row in rows}
         shared: dict[str, tuple[str, Listed]] = {}

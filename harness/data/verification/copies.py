@@ -50,7 +50,7 @@ def checks(folder: Path, listing: Listing, heard: Heard) -> Iterator[Check]:
         ),
         notes=_repeated(listing, heard),
     )
-    known = set(identical)
+    known = {there for _, there in identical}
     words = "is a re-encoded copy of the test clip"
     yield Check(
         name="leak: copy",
@@ -59,7 +59,7 @@ def checks(folder: Path, listing: Listing, heard: Heard) -> Iterator[Check]:
         faults=tuple(
             _leak("leak: copy", names[there], f"of split {split_of[there]} {words} {names[here]} ({same:.2f} alike)")
             for here, there, same in _copies(folder, names, test, training, heard)
-            if (here, there) not in known
+            if there not in known
         ),
     )
 
@@ -73,19 +73,17 @@ def _smallest_split(listing: Listing) -> dict[int, str]:
 
 
 def _identical(test: Rows, training: Rows, heard: Heard) -> list[tuple[int, int]]:
-    """(test row, training row) of files with one digest."""
-    tested: dict[bytes, list[int]] = {}
-    for row in test.tolist():
-        tested.setdefault(heard.digests[row].tobytes(), []).append(row)
-    pairs = ((tested.get(heard.digests[row].tobytes(), []), row) for row in training.tolist())
-    return [(here, there) for found, there in pairs for here in found]
+    """(test row, training row) of files with one digest; each training clip once. Silence is no content."""
+    tested = {heard.digests[row].tobytes(): row for row in reversed(test.tolist()) if heard.peaks[row] > 0}
+    pairs = ((tested.get(heard.digests[row].tobytes()), row) for row in training.tolist())
+    return [(here, there) for here, there in pairs if here is not None]
 
 
 def _repeated(listing: Listing, heard: Heard) -> tuple[str, ...]:
     """Files that stand under two names on one side: no leak, but they count twice."""
     notes = []
     for side, lists in (("test list", listing.lists[-1:]), ("training lists", listing.splits)):
-        rows = {row for listed in lists for row in listing.rows(listed) if heard.usable[row]}
+        rows = {row for listed in lists for row in listing.rows(listed) if heard.usable[row] and heard.peaks[row] > 0}
         counts = Counter(heard.digests[row].tobytes() for row in rows)
         twice = sum(count - 1 for count in counts.values())
         if twice:
@@ -116,8 +114,12 @@ def _candidates(test: Rows, training: Rows, every: NDArray[np.float16]) -> Itera
         for first in range(0, len(training), BLOCK):
             others = training[first : first + BLOCK]
             products = mine @ every[others].astype(np.float32).T
-            for here, there in np.argwhere(products > ALIKE).tolist():
-                best.setdefault(here, []).append((-float(products[here, there]), int(others[there])))
+            for here in np.flatnonzero((products > ALIKE).any(axis=1)).tolist():
+                columns = np.flatnonzero(products[here] > ALIKE)
+                if len(columns) > CANDIDATES:
+                    columns = columns[np.argpartition(-products[here, columns], CANDIDATES)[:CANDIDATES]]
+                found = zip((-products[here, columns]).tolist(), others[columns].tolist(), strict=True)
+                best[here] = sorted([*best.get(here, []), *found])[:CANDIDATES]
         for here, alike in best.items():
-            for _, there in sorted(alike)[:CANDIDATES]:
+            for _, there in alike:
                 yield int(rows[here]), there

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -96,7 +96,7 @@ def read(folder: Path, track: Track, list_folders: Sequence[Path]) -> Listing:
     checks = (meta_check, *(check for _, check in found))
     splits = tuple(listed for listed, _ in found if listed and listed.split != TEST)
     test = next((listed for listed, _ in found if listed and listed.split == TEST), None)
-    return Listing(meta, splits, test, (*checks, _names_check(meta)))
+    return Listing(meta, splits, test, (*checks, _names_check(meta, track)))
 
 
 def _meta(path: Path, track: Track) -> tuple[Meta, Check]:
@@ -106,17 +106,25 @@ def _meta(path: Path, track: Track) -> tuple[Meta, Check]:
         return Meta(path), Check(name=path.name, looked_at=0, unit="clips", faults=(_unread(path.name, path, mistake),))
     names, labels, identifiers, sources = (tuple(table.columns[name]) for name in META_COLUMNS)
     meta = Meta(path, tuple(map(normal_name, names)), labels, identifiers, sources, table.lines)
-    devices = {device for group in track.device_groups.values() for device in group}
     faults = [
         *_table_faults(path.name, table, meta.names),
         *_unknown(meta, meta.labels, track.labels, "label"),
-        *_unknown(meta, meta.devices, devices, "device"),
+        *_unknown(meta, meta.devices, known_devices(track), "device"),
     ]
     return meta, Check(name=path.name, looked_at=len(meta.names), unit="clips", faults=tuple(faults))
 
 
-def _unread(check: str, path: Path, mistake: Mistake) -> Fault:
-    return Fault(check=check, subject=path.name, sentence=mistake.problem)
+def known_devices(track: Track) -> set[str]:
+    """Devices of all groups of a track."""
+    return {device for group in track.device_groups.values() for device in group}
+
+
+def _unread(check: str, path: Path, mistake: Mistake, places: Sequence[Path] = ()) -> Fault:
+    """What kept a list from being read; a report goes to others, and folders of this machine stay out of it."""
+    sentence = mistake.problem
+    for place in (path, *sorted(places, key=lambda place: -len(str(place)))):
+        sentence = sentence.replace(str(place), place.name)
+    return Fault(check=check, subject=path.name, sentence=sentence)
 
 
 def _table_faults(check: str, table: Table, names: Sequence[str]) -> Iterator[Fault]:
@@ -139,49 +147,59 @@ def _table_faults(check: str, table: Table, names: Sequence[str]) -> Iterator[Fa
 
 def _unknown(meta: Meta, values: Sequence[str], known: Iterable[str], what: str) -> Iterator[Fault]:
     valid = set(known)
+    hints = {value: nearest(value, valid) for value in set(values) - valid}
     for value, line in zip(values, meta.lines, strict=True):
-        if value not in valid:
-            sentence = f'{meta.path.name}, line {line}: "{value}" is no {what} of this track. {nearest(value, valid)}'
+        if value in hints:
+            sentence = f'{meta.path.name}, line {line}: "{value}" is no {what} of this track. {hints[value]}'
             yield Fault(check=meta.path.name, subject=meta.path.name, sentence=sentence)
 
 
 def _listed(split: str, name: str, places: Sequence[Path], track: Track, meta: Meta) -> tuple[Listed | None, Check]:
     shown = Listed(split, Path(name), (), None, ()).shown
+    path = Path(name)
     try:
         path = tau.find_list(name, places, track)
         table = lists.read(path, ("filename",))
     except Mistake as mistake:
-        return None, Check(name=shown, looked_at=0, unit="clips", faults=(_unread(shown, Path(name), mistake),))
+        fault = _unread(shown, path, mistake, places)
+        return None, Check(name=shown, looked_at=0, unit="clips", faults=(fault,))
     names = tuple(map(normal_name, table.columns["filename"]))
     labels = table.columns.get("scene_label")
     listed = Listed(split, path, names, tuple(labels) if labels else None, table.lines)
-    faults = [*_table_faults(shown, table, names), *_against_meta(listed, meta)]
+    faults = [*_table_faults(shown, table, names), *_against_meta(listed, meta, track.labels)]
     return listed, Check(name=shown, looked_at=len(names), unit="clips", faults=tuple(faults))
 
 
-def _against_meta(listed: Listed, meta: Meta) -> Iterator[Fault]:
+def _against_meta(listed: Listed, meta: Meta, known: Collection[str]) -> Iterator[Fault]:
     """Clips that meta.csv does not have, or to which it gives another label."""
     rows, labels, subject = meta.rows, listed.labels, listed.path.name
+    if not meta.names:  # told once, of meta.csv
+        return
     for place, (name, line) in enumerate(zip(listed.names, listed.lines, strict=True)):
         row, where = rows.get(name), f"{subject}, line {line}: "
         if row is None:
             yield Fault(check=listed.shown, subject=subject, sentence=f"{where}{name} is not in meta.csv.")
-        elif labels and labels[place] != meta.labels[row]:
-            sentence = f"{where}{name} is called {labels[place]}, and {meta.labels[row]} in meta.csv."
+        elif labels and labels[place] != meta.labels[row] and meta.labels[row] in known:
+            called = f"is called {labels[place]}" if labels[place] else "has no label"
+            sentence = f"{where}{name} {called}, and {meta.labels[row]} in meta.csv."
             yield Fault(check=listed.shown, subject=subject, sentence=sentence)
 
 
-def _names_check(meta: Meta) -> Check:
+def _names_check(meta: Meta, track: Track) -> Check:
     """Names of the form <scene>-<city>-<location>-<segment>-<k>-<device>.wav say what the columns say."""
     faults, other = [], 0
+    labels, devices = set(track.labels), known_devices(track)
     for name, label, identifier, device, line in zip(
         meta.names, meta.labels, meta.identifiers, meta.devices, meta.lines, strict=True
     ):
         parts = name.removeprefix("audio/").rpartition(".")[0].split("-")
-        if len(parts) != 6:
+        if label not in labels or device not in devices:  # told already
+            continue
+        if len(parts) != len(tau.GRAMMAR):
             other += 1
         elif parts[0] != label or f"{parts[1]}-{parts[2]}" != identifier or parts[5] != device:
             sentence = f"{meta.path.name}, line {line}: {name} is said to be {label}, {identifier}, device {device}."
             faults.append(Fault(check="names", subject=meta.path.name, sentence=sentence))
-    notes = (f"{other:,} names are not of the TAU form: each of these clips is taken for a segment.",) if other else ()
+    names = "names are" if other > 1 else "name is"
+    notes = (f"{other:,} {names} not of the TAU form: such a clip is taken for a segment.",) if other else ()
     return Check(name="names", looked_at=len(meta.names), unit="clips", faults=tuple(faults), notes=notes)

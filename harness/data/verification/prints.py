@@ -4,7 +4,8 @@ A clip is 32 stretches; the energies of four bands between 100 Hz and 3.4 kHz, i
 are a vector of length one. Copies by Vorbis, MP3, other rates, levels and bit depths have a product above 0.9 with the
 original (5 % quantile on 3,020 real clips: 0.96, 8 bits at a third of the level excepted); strangers rarely do (median
 of the nearest one 0.55, but clips with one event between silences look alike). So prints propose, and the waveforms
-decide: see `same_sound`. A copy that is shifted by more than some 10 ms is not found.
+decide: see `same_sound`. A copy that was shifted in time is found for certain only up to some milliseconds (31 of 60
+real clips at 5 ms).
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def taken(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32
     edges = np.round(np.array(EDGES_HZ) * stretch / sample_rate).astype(int)
     if edges[-1] > stretch // 2 or len(set(edges)) < len(edges) or not np.isfinite(waveform).all():
         return np.zeros(SIZE, np.float32)
-    spectrum = fft.rfft(waveform[: STRETCHES * stretch].reshape(STRETCHES, stretch))[:, : edges[-1]]
+    peak = np.abs(waveform).max()
+    spectrum = fft.rfft((waveform / (peak or 1))[: STRETCHES * stretch].reshape(STRETCHES, stretch))[:, : edges[-1]]
     energies = np.add.reduceat(spectrum.real**2 + spectrum.imag**2, edges[:-1], axis=1)
     means = energies.mean(axis=0)
     if not means.any():

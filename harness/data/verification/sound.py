@@ -36,7 +36,7 @@ class Heard:
 
     sample_rates: NDArray[np.int32]
     samples: NDArray[np.int32]
-    channels: NDArray[np.int16]
+    channels: NDArray[np.int32]
     bits: NDArray[np.int16]
     peaks: NDArray[np.float32]
     finite: NDArray[np.bool_]
@@ -50,7 +50,7 @@ class Heard:
         return cls(
             sample_rates=np.zeros(clips, np.int32),
             samples=np.zeros(clips, np.int32),
-            channels=np.zeros(clips, np.int16),
+            channels=np.zeros(clips, np.int32),
             bits=np.zeros(clips, np.int16),
             peaks=np.zeros(clips, np.float32),
             finite=np.ones(clips, np.bool_),
@@ -130,7 +130,8 @@ def _strays(folder: Path, meta: Meta) -> tuple[str, ...]:
     if not strays:
         return ()
     shown = ", ".join(strays[:SHOWN_STRAYS]) + (" …" if len(strays) > SHOWN_STRAYS else "")
-    return (f"{len(strays):,} files in audio/ are not in meta.csv: {shown}",)
+    files = "files in audio/ are" if len(strays) > 1 else "file in audio/ is"
+    return (f"{len(strays):,} {files} not in meta.csv: {shown}.",)
 
 
 def _usual(heard: Heard) -> AudioFormat:
@@ -145,11 +146,12 @@ def _format(meta: Meta, heard: Heard, expected: AudioFormat, seconds: float) -> 
     faults = []
     for row in np.flatnonzero(heard.usable).tolist():
         rate, samples = int(heard.sample_rates[row]), int(heard.samples[row])
+        wanted = round(seconds * rate)
         wrong = [
             words
             for words, is_wrong in (
                 (f"has {rate:,} Hz instead of {expected.sample_rate:,}", rate != expected.sample_rate),
-                (f"lasts {samples / rate:.3f} s instead of {seconds:g}", samples != round(seconds * rate)),
+                (f"has {samples:,} samples instead of {wanted:,}", samples != wanted),
                 (f"has {heard.channels[row]} channels instead of one", heard.channels[row] != 1),
                 (f"has {heard.bits[row]} bits a sample instead of {expected.bits}", heard.bits[row] != expected.bits),
             )
@@ -164,7 +166,7 @@ def _format(meta: Meta, heard: Heard, expected: AudioFormat, seconds: float) -> 
 
 def _level(meta: Meta, heard: Heard) -> Check:
     faults = []
-    for row in np.flatnonzero(heard.usable & (~heard.finite | (heard.peaks == 0))).tolist():
+    for row in np.flatnonzero(heard.usable & (heard.samples > 0) & (~heard.finite | (heard.peaks == 0))).tolist():
         words = "is silent: all its samples are zero" if heard.finite[row] else "holds values that are not numbers"
         faults.append(_fault("level", meta.names[row], f"{meta.names[row]} {words}."))
     return Check(name="level", looked_at=int(heard.usable.sum()), unit="files", faults=tuple(faults))
