@@ -119,8 +119,15 @@ def test_an_edition_is_a_name_and_never_a_path(name: str) -> None:
         editions.load(name)
 
 
-def test_the_tracks_are_those_of_four_years_and_the_demo() -> None:
-    assert tracks.names() == TRACKS
+def test_the_tracks_are_those_of_four_years_the_demo_and_a_small_real_one() -> None:
+    assert tracks.names() == [*TRACKS, "scene10-mobile"]
+
+
+def test_the_small_real_track_keeps_three_devices_for_the_test_and_trains_on_five_shares() -> None:
+    track, _ = tracks.load("scene10-mobile")
+    assert track.device_groups["unseen"] == ("s7", "s8", "s9")
+    assert list(track.splits) == ["5", "10", "25", "50", "100"]
+    assert (track.data, track.preset, track.seeds) == (None, "small", (0, 1, 2))
 
 
 @pytest.mark.parametrize("name", TRACKS)
