@@ -20,7 +20,8 @@ from harness.__main__ import main
 from harness.data import audio_files, packing
 from harness.data.verification import Report, sound
 from tests import made
-from tests.harness.data.verifying import edit, in_threads
+from tests.harness.data.stand_ins import in_threads
+from tests.harness.data.verifying import edit
 
 PROJECT = Path(__file__).resolve().parents[3]
 PATIENCE = 30.0

@@ -8,7 +8,6 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,21 +22,10 @@ from harness.data.dataset import Dataset, Rows
 from harness.data.packing import Progress
 from harness.data.store import Kind, Layout
 from harness.outcomes import Mistake
+from tests.harness.data.stand_ins import in_threads, silently
 
 RATE = 8000
 CLIPS = 12
-
-
-@contextmanager
-def in_threads(workers: int, _task: str) -> Iterator[ThreadPoolExecutor]:
-    """Stands in for the store's processes, which take seconds to start."""
-    with ThreadPoolExecutor(workers) as pool:
-        yield pool
-
-
-@contextmanager
-def silently() -> Iterator[Progress]:
-    yield lambda _done, _total: None
 
 
 def never() -> AbstractContextManager[Progress]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,23 +15,11 @@ from hypothesis import strategies as st
 from harness import tracks
 from harness.data import packing, tau, test_clips
 from harness.data.dataset import Dataset
-from harness.data.packing import Progress
 from harness.data.test_clips import TestClips
 from tests import made
+from tests.harness.data.stand_ins import in_threads, silently
 
 RATE = 1000
-
-
-@contextmanager
-def in_threads(workers: int, _task: str) -> Iterator[ThreadPoolExecutor]:
-    """Stands in for the store's processes, which take seconds to start."""
-    with ThreadPoolExecutor(workers) as pool:
-        yield pool
-
-
-@contextmanager
-def silently() -> Iterator[Progress]:
-    yield lambda _done, _total: None
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from harness.evaluation import Hands, Places
 from harness.plan import Choice
 from harness.results import Result
 from tests import made
-from tests.harness.data.verifying import CLIPS, Ground, copied, edit, faults, in_threads, silently
+from tests.harness.data.stand_ins import in_threads, silently
+from tests.harness.data.verifying import CLIPS, Ground, copied, edit, faults
 
 RATE = made.RATE
 NAME = "audio/bus-lyon-100-1000-0-a.wav"

@@ -17,7 +17,8 @@ from scipy import signal
 from harness import tracks
 from harness.data.verification import Report, copies, sound
 from tests import made
-from tests.harness.data.verifying import CLIPS, Ground, copied, edit, faults, fine, in_threads, without
+from tests.harness.data.stand_ins import in_threads
+from tests.harness.data.verifying import CLIPS, Ground, copied, edit, faults, fine, without
 
 META = ("filename", "scene_label", "identifier", "source_label")
 LEAKS = {"leak: clip", "leak: segment", "leak: location", "leak: identical file", "leak: copy"}

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import tracks
 from harness.data import verification
-from harness.data.packing import Progress
 from harness.data.verification import Report
 from harness.tracks import Track
 from tests import made
+from tests.harness.data.stand_ins import silently
 
 CLIPS = 4
 """Of a recording; one recording a scene, location and device."""
-
-
-@contextmanager
-def in_threads(workers: int, _task: str) -> Iterator[ThreadPoolExecutor]:
-    """Stands in for processes, which take seconds to start."""
-    with ThreadPoolExecutor(workers) as pool:
-        yield pool
-
-
-@contextmanager
-def silently() -> Iterator[Progress]:
-    yield lambda _done, _total: None
 
 
 @dataclass(frozen=True)
