@@ -112,11 +112,14 @@ class StoredData:
             return (Batch(self._store.floats(self._rows[part]), self.labels[part], part) for part in parts)
         if self._resident is None and self._fits():
             self._resident = self._moved()
-        if self._resident is not None:
-            steps, scales = self._resident
-            chosen = ((part, part.to(self._device)) for part in parts)
-            return (self._batch(steps[there], scales[there], part) for part, there in chosen)
-        return self._prefetched(parts)
+        return self._prefetched(parts) if self._resident is None else self._from(self._resident, parts)
+
+    def _from(self, resident: tuple[Tensor, Tensor], parts: list[Tensor]) -> Iterator[Batch]:
+        """Batches of clips that lie on the device."""
+        steps, scales = resident
+        for part in parts:
+            there = part.to(self._device)
+            yield self._batch(steps[there], scales[there], part)
 
     def _moved(self) -> tuple[Tensor, Tensor]:
         """The whole set on the accelerator, copied piece by piece so that it is never twice in host memory."""

@@ -238,6 +238,18 @@ def test_a_thread_that_reads_ahead_gives_the_same_batches() -> None:
         assert torch.equal(one.waveforms, other.waveforms)
 
 
+def test_clips_that_lie_on_the_device_give_the_same_batches() -> None:
+    """Used on accelerators whose memory the clips fit; nothing in it needs one."""
+    data = stored(clips(20))
+    parts = list(torch.randperm(20, generator=seeded()).split(3))
+    there = list(data._from(data._moved(), parts))
+    plain = list(data.batches(3, seeded()))
+    assert rows_of(there) == rows_of(plain)
+    for one, other in zip(there, plain, strict=True):
+        assert torch.equal(one.waveforms, other.waveforms)
+        assert torch.equal(one.labels, other.labels)
+
+
 def test_an_error_in_the_thread_that_reads_ahead_is_raised_where_it_trains() -> None:
     data = stored(clips(6))
     with pytest.raises(IndexError):
