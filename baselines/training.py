@@ -44,7 +44,7 @@ class Recipe:
 
     def epochs_of(self, clips: int) -> int:
         """Epochs on a split of `clips` clips."""
-        return max(self.epochs, math.ceil(self.minimum_steps / self.steps_per_epoch(clips)))
+        return max(self.epochs, math.ceil(self.minimum_steps / max(1, self.steps_per_epoch(clips))))
 
 
 def fit(network: nn.Module, forward: Forward, data: TrainingData, run: Run, recipe: Recipe) -> None:

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 DIGEST_BYTES = 16
-UNKNOWN_LENGTH = 0xFFFFFF00
+UNKNOWN_LENGTH = 0x7FFFF000
+"""Programs that write WAV into a pipe announce this length or more."""
+
 HIGHEST_RATE, MOST_CHANNELS, MOST_SAMPLES = 1_000_000, 256, 1 << 30
 BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64}
 
@@ -111,9 +113,7 @@ def _content(path: Path) -> bytes:
 def _require_whole(content: bytes) -> None:
     """A WAV file says how long it is; what was cut off is otherwise read as a shorter recording."""
     announced = int.from_bytes(content[4:8], "little") + 8
-    if (
-        len(content) < announced - 1 and announced < 0xFFFFFFFF
-    ):  # a stream of unknown length announces the largest number
+    if len(content) < announced - 1 and announced < UNKNOWN_LENGTH:
         raise Unusable(f"is truncated: {len(content):,} of {announced:,} bytes")
 
 

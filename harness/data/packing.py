@@ -75,7 +75,8 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _create(place: Layout) -> None:
-    """Empty (sparse) files."""
+    """Empty (sparse) files; the header last, so that a store that was not made whole is known for one."""
+    (place.folder / HEADER).unlink(missing_ok=True)
     for name, size in place.files.items():
         with (place.folder / name).open("wb") as stream:
             stream.truncate(size)
@@ -88,7 +89,7 @@ def _pack_rows(place: Layout, dataset: Dataset, rows: Rows, workers: int, progre
     jobs = [rows[start : start + CLIPS_PER_JOB].tolist() for start in range(0, len(rows), CLIPS_PER_JOB)]
     with pool(min(workers, len(jobs)), "packs waveforms") as processes:
         futures = [
-            processes.submit(_pack_job, place, job, [dataset.audio / dataset.names[row] for row in job]) for job in jobs
+            processes.submit(_pack_job, place, dataset.audio, job, [dataset.names[row] for row in job]) for job in jobs
         ]
         for future in as_completed(futures):
             packed, found = future.result()
@@ -118,15 +119,15 @@ class _Clip:
     stamp: tuple[int, int]
 
 
-def _pack_job(place: Layout, rows: Sequence[int], paths: Sequence[Path]) -> tuple[int, list[str]]:
+def _pack_job(place: Layout, folder: Path, rows: Sequence[int], names: Sequence[str]) -> tuple[int, list[str]]:
     """Packs clips of one job; (number of clips looked at, sentences about those that cannot be used)."""
     faults: list[str] = []
     by_rate: dict[int, list[_Clip]] = {}
-    for row, path in zip(rows, paths, strict=True):
+    for row, name in zip(rows, names, strict=True):
         try:
-            clip = _read(row, path, place.samples / place.sample_rate)
+            clip = _read(row, folder / name, place.clip_seconds)
         except Unusable as fault:
-            faults.append(f"{path.name} {fault}")
+            faults.append(f"{name.removeprefix('audio/')} {fault}")
             continue
         by_rate.setdefault(clip.sample_rate, []).append(clip)
     with _opened(place) as files:
@@ -153,7 +154,8 @@ def _resampled(clips: Sequence[_Clip], place: Layout) -> NDArray[np.float32]:
 
     torch.set_num_threads(1)
     resampled: NDArray[np.float32] = resample(torch.from_numpy(waveforms), rate, place.sample_rate).numpy()
-    return resampled[:, : place.samples]
+    missing = max(0, place.samples - resampled.shape[1])
+    return np.pad(resampled[:, : place.samples], ((0, 0), (0, missing)))
 
 
 @dataclass(frozen=True)
@@ -182,9 +184,11 @@ def _write(place: Layout, files: dict[str, _File], clips: Sequence[_Clip]) -> No
     steps, scales = _steps(_resampled(clips, place), place)
     for clip in clips:
         _put_fact(files, SCALES, clip.row, bytes(FACT_BYTES[SCALES]))
+    _settle([files[SCALES]])
     written: dict[str, _File] = {}
+    shards = place.shards
     for clip, values in zip(clips, steps, strict=True):
-        shard = place.shards[clip.row // place.clips_per_shard]
+        shard = shards[clip.row // place.clips_per_shard]
         written[shard.name] = files[shard.name]
         _put(files[shard.name], (clip.row - shard.start) * place.clip_bytes, values.tobytes())
         _put_fact(files, DIGESTS, clip.row, clip.digest)

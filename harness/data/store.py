@@ -73,10 +73,11 @@ class Waveforms:
 
 
 class Layout(Record):
-    """Where a store lies and what shape it has; `samples` is the length of a clip at `sample_rate` Hz."""
+    """Where a store lies and what shape it has; a clip has `samples` in `clip_seconds`."""
 
     folder: Path
     sample_rate: int
+    clip_seconds: float
     samples: int
     clips: int
     clips_per_shard: int
@@ -143,13 +144,17 @@ def data_digest(*fingerprints: str) -> str:
 def layout(
     dataset: Dataset, sample_rate: int, clip_seconds: float, kind: Kind, cache: Path, shard_bytes: int = SHARD_BYTES
 ) -> Layout:
-    """The place and shape of the store of `dataset`; it need not exist yet."""
+    """The place and shape of the store of `dataset`; it need not exist yet.
+
+    Another test list is another store: what trains on one never has a test clip in a file that it maps.
+    """
     samples = round(clip_seconds * sample_rate)
-    names = digest_of_value(dataset.names)
+    names = digest_of_value([dataset.names, dataset.test.tolist()])
     identity = [str(dataset.audio.resolve()), sample_rate, samples, kind, names]
     return Layout(
         folder=cache / "stores" / digest_of_value(identity)[:16],
         sample_rate=sample_rate,
+        clip_seconds=clip_seconds,
         samples=samples,
         clips=len(dataset.names),
         clips_per_shard=max(1, shard_bytes // (samples * STEP_BYTES[kind])),

@@ -43,6 +43,7 @@ class Heading:
     preset: str | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
     source: Source | None = None
+    clip_seconds: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def _table(plan: Plan, wishes: Wishes, heading: Heading, data: str | None) -> di
         "data": data,
         "edition": heading.edition,
         "labels": plan.labels,
+        "clip_seconds": None if heading.clip_seconds == 1.0 else heading.clip_seconds,
         "test": "test.csv",
         "seeds": heading.seeds,
         "preset": heading.preset,
@@ -203,7 +205,7 @@ def _is_real(device: str, wishes: Wishes) -> bool:
 
 
 def toml_of(table: Mapping[str, Any]) -> str:
-    """A table of text, whole numbers, tuples and tables of these as TOML; its keys are bare ones."""
+    """A table of text, numbers, tuples and tables of these as TOML; its keys are bare ones."""
     plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
     lines = [f"{key} = {_toml_value(value)}" for key, value in plain.items()]
     for name, inner in table.items():
@@ -212,9 +214,9 @@ def toml_of(table: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _toml_value(value: str | int | tuple[str | int, ...]) -> str:
+def _toml_value(value: str | float | tuple[str | float, ...]) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml_value, value))}]"
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return str(value)
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # the one control JSON leaves as it is

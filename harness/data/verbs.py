@@ -13,7 +13,6 @@ from harness.data import (
     downloading,
     downloads,
     packing,
-    simulation,
     store,
     test_clips,
     track_file,
@@ -34,11 +33,13 @@ RATES = (32000,)
 def verify(options: argparse.Namespace, reporter: Reporter) -> bool:
     """Lists, names, counts, files and leaks of a data folder: everything that is wrong with it."""
     track, track_folder = tracks.load(options.track)
+    if options.lists_only and (options.digests or options.write_digests):
+        raise Mistake("data.digests", "Digests are of audio files.", "Leave out --lists-only.")
     folder = dataset_of.folder(track, track_folder, options.data, options.cache, reporter)
     target = options.report or options.cache / "reports" / f"verify-{track.name}.json"
     for file in filter(None, (target, options.write_digests)):
         _require_file(file)
-    listening = None if options.lists_only else partial(reporter.step, "checking audio files")
+    listening = None if options.lists_only else reporter.step
     places = dataset_of.list_folders(options.splits, track_folder)
     digests = Digests(compared=options.digests, written=options.write_digests)
     report = verification.verify(folder, track, places, listening, digests=digests)
@@ -106,6 +107,8 @@ def download(options: argparse.Namespace, reporter: Reporter) -> bool:
 
 def simulate_devices(options: argparse.Namespace, reporter: Reporter) -> bool:
     """The TAU layout with simulated devices, from any labelled set of one device."""
+    from harness.data import simulation  # noqa: PLC0415 - signal processing that no other verb needs
+
     made = simulation.simulate(
         options.source,
         options.responses,
@@ -142,6 +145,7 @@ def make_splits(options: argparse.Namespace, reporter: Reporter) -> bool:
         title=options.title,
         edition=options.edition,
         preset=options.preset,
+        clip_seconds=options.clip_seconds,
         seeds=tuple(options.seeds),
     )
     made = track_file.make(
@@ -183,7 +187,7 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _rate(text: str) -> int:
-    rate = int(text)
+    rate = int(text) if text.isdecimal() else 0
     if rate <= 0:
         raise argparse.ArgumentTypeError("a sample rate is a number of samples a second, such as 32000")
     return rate
@@ -202,7 +206,9 @@ def _pack_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate", nargs="+", type=_rate, default=list(RATES), metavar="HZ", help="sample rates (default: 32000)"
     )
-    parser.add_argument("--split", nargs="+", default=[], metavar="SPLIT", help="training splits (default: all)")
+    parser.add_argument(
+        "--split", nargs="+", action="extend", default=[], metavar="SPLIT", help="training splits (default: all)"
+    )
 
 
 def _download_options(parser: argparse.ArgumentParser) -> None:
@@ -236,6 +242,7 @@ def _split_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test-share", type=float, default=wishes.test_share, help="of each scene (default: 0.3)")
     parser.add_argument("--shares", type=int, nargs="+", default=list(wishes.shares), metavar="PERCENT")
     parser.add_argument("--seed", type=int, default=wishes.seed, metavar="N", help="what is drawn (default: 0)")
+    parser.add_argument("--clip-seconds", type=float, default=1.0, metavar="S", help="length of a clip (default: 1)")
     parser.add_argument("--edition", help="whose complexity limits hold, such as dcase2024 (default: none)")
     parser.add_argument("--preset", help="the preset of entries that the track asks for")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(heading.seeds), metavar="N", help="of its systems")

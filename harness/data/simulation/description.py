@@ -27,7 +27,10 @@ _REMEDY = "Choose another folder, or empty this one."
 
 
 class Settings(Record):
-    """Everything that decides the bytes. `source` is the digest of the rows, `responses` the one of all files."""
+    """What was asked for. `source` is the digest of the list's rows, `responses` the one of all response files.
+
+    Audio that changes in place is not noticed: it takes a new folder.
+    """
 
     version: int
     seed: int

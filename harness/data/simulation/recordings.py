@@ -135,7 +135,7 @@ def _of_device(rows: list[_Row], device: str | None, folder: Path) -> list[_Row]
     if device is None:
         if len(known) > 1:
             problem = f"{folder} has recordings of {len(known)} devices: {', '.join(known)}."
-            raise Mistake("simulation.source_device", problem, "Choose one to start from as source device.")
+            raise Mistake("simulation.source_device", problem, "Name one with --source-device.")
         return rows
     if device not in known:
         problem = f'{folder} has no recording of device "{device}". {nearest(device, known)}'
@@ -241,7 +241,7 @@ def common_rate(recordings: Sequence[Recording], wanted: int | None) -> int:
         raise faulty(faults, len(recordings))
     if wanted is None and len(rates) > 1:
         problem = f"The recordings have {len(rates)} sample rates: {', '.join(map(str, sorted(rates)))} Hz."
-        raise Mistake("simulation.rate", problem, "Give the sample rate that all of them should have.")
+        raise Mistake("simulation.rate", problem, "Give the one that all should have with --sample-rate.")
     rate = wanted or rates.pop()
     require_rate(rate)
     return rate

@@ -47,7 +47,7 @@ def resampled(signal: Signal, rate: int, wanted: int) -> Signal:
 
 @lru_cache(maxsize=8)
 def _low_pass(factor: int) -> Signal:
-    """The filter that keeps what both rates can hold, 118 dB down elsewhere, 32 samples of the lower rate to a side."""
+    """The filter at the lower rate's Nyquist frequency: 6 dB down there, 118 dB beyond; 32 of its samples to a side."""
     from scipy.signal import firwin  # noqa: PLC0415 - as above
 
     taps: Signal = firwin(64 * factor + 1, 1.0 / factor, window=("kaiser", 12.0))

@@ -18,7 +18,7 @@ from harness.data import published, store, tau, test_clips
 from harness.data.verification import agreement, apart, copies, listing, manifest, sound
 from harness.data.verification.listing import Listed, Listing
 from harness.data.verification.report import Check, Counts, Fault, Report
-from harness.data.verification.sound import Heard, Listening
+from harness.data.verification.sound import Heard, Step
 from harness.tracks import NO_SPLIT, Track
 
 __all__ = ["Check", "Counts", "Digests", "Fault", "Report", "verify"]
@@ -36,29 +36,29 @@ def verify(
     folder: Path,
     track: Track,
     list_folders: Sequence[Path],
-    listening: Listening | None,
+    step: Step | None,
     workers: int | None = None,
     digests: Digests | None = None,
 ) -> Report:
     """Everything that is wrong with the data in `folder`, for `track`.
 
-    `listening` is entered when the audio files are opened; None: names and lists only. `digests` names files of digests
-    to compare with and to write. Raises `Mistake` only where there is no such folder or no meta.csv in it, and for
-    digests that cannot be read or written.
+    `step` is entered when the audio files are opened and when they are compared; None: names and lists only. `digests`
+    names files of digests to compare with and to write. Raises `Mistake` only where there is no such folder or no
+    meta.csv in it, and for digests that cannot be read or written.
     """
     start = time.monotonic()
     digests = digests or Digests()
     expected = manifest.read(digests.compared) if digests.compared else None
-    tau.require_folder(folder, track, with_audio=listening is not None)
+    tau.require_folder(folder, track, with_audio=step is not None)
     known = published.load(track.published) if track.published else None
     found = listing.read(folder, track, list_folders)
     checks = [*found.checks, *([agreement.check(found, known)] if known else []), *apart.checks(found)]
     data: dict[str, str] = {}
-    if listening is not None:
-        heard = sound.listen(folder, found.meta.names, listening, workers)
+    if step is not None:
+        heard = sound.listen(folder, found.meta.names, step, workers)
         checks += sound.checks(folder, found.meta, heard, known.audio if known else None, track.clip_seconds)
         checks += [manifest.check(expected, found.meta, heard)] if expected is not None else []
-        checks += copies.checks(folder, found, heard)
+        checks += copies.checks(folder, found, heard, step)
         if digests.written:
             manifest.write(digests.written, found.meta, heard)
         data = _fingerprints(found, heard)

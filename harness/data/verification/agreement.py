@@ -74,10 +74,10 @@ def _contents(listing: Listing) -> Iterator[_Content]:
         rows = ["\t".join(row) for row in zip(meta.names, meta.labels, meta.identifiers, meta.devices, strict=True)]
         yield _Content(meta.path.name, rows, "\t".join(META_COLUMNS), Counter(meta.devices), Counter(meta.labels))
     for listed in listing.lists:
-        if listed.labels:
-            rows = ["\t".join(row) for row in zip(listed.names, listed.labels, strict=True)]
-            devices = Counter(name.rpartition(".")[0].rpartition("-")[2] for name in listed.names)
-            yield _Content(listed.path.name, rows, "\t".join(LIST_COLUMNS), devices, Counter(listed.labels))
+        labels = listed.labels or [meta.labels[meta.rows[name]] if name in meta.rows else "" for name in listed.names]
+        rows = ["\t".join(row) for row in zip(listed.names, labels, strict=True)]
+        devices = Counter(name.rpartition(".")[0].rpartition("-")[2] for name in listed.names)
+        yield _Content(listed.path.name, rows, "\t".join(LIST_COLUMNS), devices, Counter(labels))
 
 
 def _difference(content: _Content, known: PublishedList) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.data import audio_files
+from harness.data.audio_files import Unusable
 from harness.data.dataset import Rows
 from harness.data.verification import prints
 from harness.data.verification.listing import Listing
 from harness.data.verification.report import Check, Fault
-from harness.data.verification.sound import Heard
+from harness.data.verification.sound import Heard, Step
 
 ALIKE = 0.85
 """Product of two prints from which on the waveforms are compared."""
@@ -28,7 +29,7 @@ CANDIDATES = 4
 BLOCK = 4096
 
 
-def checks(folder: Path, listing: Listing, heard: Heard) -> Iterator[Check]:
+def checks(folder: Path, listing: Listing, heard: Heard, step: Step) -> Iterator[Check]:
     """Leaks by content, which no list shows; copies on one side are notes."""
     if not listing.test:
         return
@@ -58,7 +59,7 @@ def checks(folder: Path, listing: Listing, heard: Heard) -> Iterator[Check]:
         unit="test clips",
         faults=tuple(
             _leak("leak: copy", names[there], f"of split {split_of[there]} {words} {names[here]} ({same:.2f} alike)")
-            for here, there, same in _copies(folder, names, test, training, heard)
+            for here, there, same in _copies(folder, names, _candidates(test, training, heard.prints, step))
             if there not in known
         ),
     )
@@ -91,13 +92,14 @@ def _repeated(listing: Listing, heard: Heard) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _copies(
-    folder: Path, names: Sequence[str], test: Rows, training: Rows, heard: Heard
-) -> list[tuple[int, int, float]]:
+def _copies(folder: Path, names: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int, float]]:
     """(test row, training row, correlation) of clips that sound the same."""
     found = []
-    for here, there in _candidates(test, training, heard.prints):
-        one, other = (audio_files.read(folder / names[row]) for row in (here, there))
+    for here, there in pairs:
+        try:
+            one, other = (audio_files.read(folder / names[row]) for row in (here, there))
+        except Unusable:  # it could be read before: somebody is changing the folder
+            continue
         rates = (one.sample_rate, other.sample_rate)
         same = prints.same_sound(prints.mono(one.waveform), prints.mono(other.waveform), rates)
         if same >= SAME:
@@ -105,21 +107,30 @@ def _copies(
     return found
 
 
-def _candidates(test: Rows, training: Rows, every: NDArray[np.float16]) -> Iterator[tuple[int, int]]:
+def _candidates(test: Rows, training: Rows, every: NDArray[np.float16], step: Step) -> Iterator[tuple[int, int]]:
     """(test row, training row) whose prints are alike, block by block: 4 billion products for the whole TAU set."""
-    for start in range(0, len(test), BLOCK):
-        rows = test[start : start + BLOCK]
-        mine = every[rows].astype(np.float32)
-        best: dict[int, list[tuple[float, int]]] = {}
-        for first in range(0, len(training), BLOCK):
-            others = training[first : first + BLOCK]
-            products = mine @ every[others].astype(np.float32).T
-            for here in np.flatnonzero((products > ALIKE).any(axis=1)).tolist():
-                columns = np.flatnonzero(products[here] > ALIKE)
-                if len(columns) > CANDIDATES:
-                    columns = columns[np.argpartition(-products[here, columns], CANDIDATES)[:CANDIDATES]]
-                found = zip((-products[here, columns]).tolist(), others[columns].tolist(), strict=True)
-                best[here] = sorted([*best.get(here, []), *found])[:CANDIDATES]
-        for here, alike in best.items():
-            for _, there in alike:
-                yield int(rows[here]), there
+    if not len(test) or not len(training):
+        return
+    with step("comparing sounds") as progress:
+        for start in range(0, len(test), BLOCK):
+            rows = test[start : start + BLOCK]
+            for here, alike in _most_alike(every[rows], training, every).items():
+                yield from ((int(rows[here]), there) for _, there in alike)
+            progress(start + len(rows), len(test))
+
+
+def _most_alike(
+    mine: NDArray[np.float16], training: Rows, every: NDArray[np.float16]
+) -> dict[int, list[tuple[float, int]]]:
+    """For the place of each test print that has any: (less their product, training row) of those most alike."""
+    best: dict[int, list[tuple[float, int]]] = {}
+    for first in range(0, len(training), BLOCK):
+        others = training[first : first + BLOCK]
+        products = mine.astype(np.float32) @ every[others].astype(np.float32).T
+        for here in np.flatnonzero((products > ALIKE).any(axis=1)).tolist():
+            columns = np.flatnonzero(products[here] > ALIKE)
+            if len(columns) > CANDIDATES:
+                columns = columns[np.argpartition(-products[here, columns], CANDIDATES)[:CANDIDATES]]
+            found = zip((-products[here, columns]).tolist(), others[columns].tolist(), strict=True)
+            best[here] = sorted([*best.get(here, []), *found])[:CANDIDATES]
+    return best

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
@@ -21,7 +22,8 @@ from harness.data.verification.report import Check, Fault
 from harness.data.workers import cores, pool
 
 Progress = Callable[[int, int], None]
-Listening = Callable[[], AbstractContextManager[Progress]]
+Step = Callable[[str], AbstractContextManager[Progress]]
+"""Entered with what is done, when it begins; yields what is told how far it is."""
 
 FILES_PER_JOB = 128
 SHOWN_STRAYS = 3
@@ -71,14 +73,17 @@ class Heard:
         self.unusable |= {rows[place]: why for place, why in part.unusable.items()}
 
 
-def listen(folder: Path, names: Sequence[str], listening: Listening, workers: int | None = None) -> Heard:
+def listen(folder: Path, names: Sequence[str], step: Step, workers: int | None = None) -> Heard:
     """What every file holds; a file that cannot be used is no error here."""
     heard = Heard.nothing(len(names))
     jobs = [range(start, min(start + FILES_PER_JOB, len(names))) for start in range(0, len(names), FILES_PER_JOB)]
     if not jobs:
         return heard
-    with pool(min(workers or cores(), len(jobs)), "checks audio files") as processes, listening() as progress:
-        futures = {processes.submit(_listen_job, [folder / names[row] for row in job]): job for job in jobs}
+    with (
+        pool(min(workers or cores(), len(jobs)), "checks audio files") as processes,
+        step("checking audio files") as progress,
+    ):
+        futures = {processes.submit(_listen_job, folder, names[job.start : job.stop]): job for job in jobs}
         done = 0
         for future in as_completed(futures):
             heard.take(futures[future], future.result())
@@ -87,11 +92,11 @@ def listen(folder: Path, names: Sequence[str], listening: Listening, workers: in
     return heard
 
 
-def _listen_job(paths: Sequence[Path]) -> Heard:
-    heard = Heard.nothing(len(paths))
-    for place, path in enumerate(paths):
+def _listen_job(folder: Path, names: Sequence[str]) -> Heard:
+    heard = Heard.nothing(len(names))
+    for place, name in enumerate(names):
         try:
-            file = audio_files.read(path)
+            file = audio_files.read(folder / name)
         except Unusable as why:
             heard.unusable[place] = str(why)
             continue
@@ -123,7 +128,7 @@ def _fault(check: str, name: str, sentence: str) -> Fault:
 def _strays(folder: Path, meta: Meta) -> tuple[str, ...]:
     """Files in audio/ that meta.csv does not name."""
     try:
-        present = {f"audio/{path.name}" for path in (folder / "audio").iterdir()}
+        present = {f"audio/{name}" for name in os.listdir(folder / "audio")}  # noqa: PTH208 - no Path for each
     except OSError:
         return ()
     strays = sorted(present - set(meta.names))
@@ -144,9 +149,11 @@ def _usual(heard: Heard) -> AudioFormat:
 
 def _format(meta: Meta, heard: Heard, expected: AudioFormat, seconds: float) -> Check:
     faults = []
-    for row in np.flatnonzero(heard.usable).tolist():
-        rate, samples = int(heard.sample_rates[row]), int(heard.samples[row])
-        wanted = round(seconds * rate)
+    lengths = np.round(seconds * heard.sample_rates).astype(np.int64)
+    odd = (heard.sample_rates != expected.sample_rate) | (heard.samples != lengths)
+    odd |= (heard.channels != 1) | (heard.bits != expected.bits)
+    for row in np.flatnonzero(heard.usable & odd).tolist():
+        rate, samples, wanted = int(heard.sample_rates[row]), int(heard.samples[row]), int(lengths[row])
         wrong = [
             words
             for words, is_wrong in (
@@ -157,8 +164,7 @@ def _format(meta: Meta, heard: Heard, expected: AudioFormat, seconds: float) -> 
             )
             if is_wrong
         ]
-        if wrong:
-            faults.append(_fault("format", meta.names[row], f"{meta.names[row]} {' and '.join(wrong)}."))
+        faults.append(_fault("format", meta.names[row], f"{meta.names[row]} {' and '.join(wrong)}."))
     bits = f", {expected.bits} bit" if expected.bits else ""
     says = f"{expected.sample_rate:,} Hz{bits}, mono, {seconds:g} s"
     return Check(name="format", looked_at=int(heard.usable.sum()), unit="files", faults=tuple(faults), says=says)

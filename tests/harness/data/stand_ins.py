@@ -17,5 +17,6 @@ def in_threads(workers: int, _task: str) -> Iterator[ThreadPoolExecutor]:
 
 
 @contextmanager
-def silently() -> Iterator[Progress]:
+def silently(_what: str = "") -> Iterator[Progress]:
+    """For what tells of progress, with or without saying of what."""
     yield lambda _done, _total: None

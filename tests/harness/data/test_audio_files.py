@@ -100,12 +100,13 @@ def test_a_file_without_usable_audio_is_told_by_its_fault(
     assert str(caught.value).startswith(words)
 
 
-def test_a_wav_of_a_stream_is_no_truncated_one(tmp_path: Path) -> None:
-    """ffmpeg writes the largest length where it cannot go back to correct it."""
+@pytest.mark.parametrize("length", [b"\xff\xff\xff\xff", b"\x24\xf0\xff\x7f"])
+def test_a_wav_of_a_stream_is_no_truncated_one(tmp_path: Path, length: bytes) -> None:
+    """What programs write that cannot go back to correct it."""
     path = tmp_path / "clip.wav"
     soundfile.write(path, noise(1), RATE)
     content = bytearray(path.read_bytes())
-    content[4:8] = b"\xff\xff\xff\xff"
+    content[4:8] = length
     path.write_bytes(content)
     assert len(audio_files.read(path).waveform) == 501
 

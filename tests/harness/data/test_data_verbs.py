@@ -92,6 +92,7 @@ def test_verify_prints_a_table_and_a_verdict_and_writes_a_report(
     assert "leak: copy" in out
     assert said.splitlines() == [
         "… checking audio files",
+        "… comparing sounds",
         f"verdict: sound; report: {Path('.cache/reports/verify-tiny.json')}",
     ]
     report = report_of(tmp_path / ".cache" / "reports" / "verify-tiny.json")

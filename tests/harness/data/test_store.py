@@ -98,9 +98,9 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     rows: list[int] = []
     whole = packing._pack_job
 
-    def noted(place: Layout, some: list[int], paths: list[Path]) -> tuple[int, list[str]]:
+    def noted(place: Layout, folder: Path, some: list[int], names: list[str]) -> tuple[int, list[str]]:
         rows.extend(some)
-        return whole(place, some, paths)
+        return whole(place, folder, some, names)
 
     monkeypatch.setattr(packing, "_pack_job", noted)
     return rows
@@ -419,6 +419,30 @@ def test_a_damaged_store_is_built_anew(data: Dataset, tmp_path: Path, damage: Ca
     packed(data, tmp_path, "float32")
     assert np.array_equal(place.waveforms()[4], source(data, 4))
     packing.pack(place, data, everything(data), never)
+
+
+def test_a_store_that_was_killed_while_it_was_made_anew_is_no_whole_one(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its waveforms may be empty already while scales and header of before still stand there."""
+    place = packed(data, tmp_path, "float32")
+    (place.folder / "digests.u8").unlink()
+    monkeypatch.setattr(packing, "write_json", full)
+    with pytest.raises(Mistake):
+        packed(data, tmp_path, "float32")
+    monkeypatch.undo()
+    assert not store.is_whole(place)
+
+
+def test_a_resampled_clip_fills_its_row(data: Dataset, tmp_path: Path) -> None:
+    """5,333 samples at 16 kHz become 10,666 at 32 kHz, one less than a clip of 0.33333 s has there."""
+    seconds = 0.33333
+    for name in data.names:
+        soundfile.write(data.audio / name, np.full(round(seconds * 16000), 0.5), 16000)
+    place = store.layout(data, 32000, seconds, "float32", tmp_path)
+    packing.pack(place, data, everything(data), silently, workers=1)
+    assert place.samples == 10667
+    assert place.waveforms()[3][-1] == 0
 
 
 def test_a_store_of_another_version_is_left_alone_and_named(data: Dataset, tmp_path: Path) -> None:

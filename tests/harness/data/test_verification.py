@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -288,13 +287,12 @@ def test_lists_are_looked_for_in_the_folders_given_first(ground: Ground, tmp_pat
 
 
 def test_a_list_that_is_on_both_sides_as_a_whole_takes_no_square_of_its_length() -> None:
-    count = 5_000
+    """It would be half an hour."""
+    count = 50_000
     names = tuple(f"audio/bus-lyon-{n // 1000}-{n // 10}-{n % 10}-a.wav" for n in range(count))
     places = tuple(f"lyon-{n // 1000}" for n in range(count))
     lines = range(2, count + 2)
     meta = listing.Meta(Path("meta.csv"), names, ("bus",) * count, places, ("a",) * count, lines)
     training, test = (listing.Listed(name, Path(f"{name}.csv"), names, None, lines) for name in ("100", "test"))
-    start = time.perf_counter()
     checks = list(apart.checks(listing.Listing(meta, (training,), test)))
-    assert time.perf_counter() - start < 1
     assert [(check.name, len(check.faults)) for check in checks if check.faults] == [("leak: clip", count)]
