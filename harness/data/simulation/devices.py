@@ -112,7 +112,7 @@ def draw(microphones: Sequence[Microphone], rate: int, count: int, seed: int, fo
     Raises `Mistake` where `folder` has too few responses that differ.
     """
     drawn: list[tuple[Microphone, Signal]] = []
-    curves: list[Signal] = [third_octaves(np.ones(1), rate)]  # device a: no unseen device may be all but the same
+    curves: list[Signal] = []
     for place in np.random.default_rng((seed, _RESPONSES)).permutation(len(microphones)):
         if len(drawn) == count:
             break

@@ -736,7 +736,7 @@ def test_several_rates_are_refused_unless_one_is_given(tmp_path: Path, simulated
     rows: list[Row] = [(f"{name}.wav", "park", f"lyon-{name}", "a", noise(2 * RATE)) for name in "xy"]
     folder = source_folder(tmp_path / "rates", rows)
     soundfile.write(folder / "audio" / "y.wav", noise(24_000), 12_000)
-    with pytest.raises(Mistake, match=r"2 sample rates: 8000, 12000 Hz\. Give the sample rate"):
+    with pytest.raises(Mistake, match=r"2 sample rates: 8000, 12000 Hz\. Give the one that all should have"):
         simulated(source=folder)
     assert simulated(source=folder, sample_rate=RATE).clips == 4 * 4
     assert {soundfile.info(path).samplerate for path in (out / "audio").iterdir()} == {RATE}
