@@ -30,10 +30,35 @@ from harness.validated import Record
 SCHEMA_VERSION = 1
 
 
-class Complexity(Record):
-    """What a network costs for one clip, by this project's counter and by the organisers'.
+class ModuleCost(Record):
+    """A module's own cost, its submodules' aside, so that rows add up to the whole. Shapes are those of one clip."""
 
-    `uncounted` lists operators that the counter passed over, with how often they were met.
+    name: str
+    kind: str
+    takes: str
+    gives: str
+    parameters: int
+    size: int
+    macs: int
+
+
+class Folded(Record):
+    """What a network counts once its batch normalisation is folded into the layers before it."""
+
+    parameters: int
+    official_macs: int
+
+
+class Complexity(Record):
+    """What a system costs for one clip, by this project's counter and by the organisers'.
+
+    `macs` is the larger of `traced_macs` (fvcore over a trace; None where a network cannot be traced: packed or
+    scripted modules) and `metered_macs` (every operator that ran). `parameter_bytes` are all bytes that count:
+    parameters, packed weights, buffers but for batch-norm statistics, constants found elsewhere; `values` is how many
+    numbers those are. `official_macs` and `official_parameters` are torchinfo's. `frontend_counted` says why the
+    frontend is not free. `free_operations` counts what arithmetic without MACs gave, element by element.
+    `bytes_by_device` has an item a device on tracks that reveal it: what that device's predictions read.
+    `costliest_clip` is a sentence where a clip costs more than the trace says.
     """
 
     parameters: int
@@ -42,6 +67,19 @@ class Complexity(Record):
     official_macs: int
     bytes_by_dtype: dict[str, int]
     uncounted: dict[str, int] = Field(default_factory=dict)
+    values: int | None = None
+    bytes_by_role: dict[str, int] = Field(default_factory=dict)
+    bytes_by_device: dict[str, int] = Field(default_factory=dict)
+    traced_macs: int | None = None
+    metered_macs: int | None = None
+    official_parameters: int | None = None
+    frontend_macs: int = 0
+    frontend_counted: str | None = None
+    free_operations: int | None = None
+    folded: Folded | None = None
+    peak_activation_bytes: dict[str, int] = Field(default_factory=dict)
+    costliest_clip: str | None = None
+    modules: tuple[ModuleCost, ...] = ()
 
 
 class StageRecord(Record):

@@ -1,0 +1,152 @@
+"""Is a frontend free? Only where it is built from the transforms that the challenge does not count.
+
+Those are resampling, framing, windowed FFT, mel and other fixed filter banks, power, log, DCT, and normalisation by the
+clip itself or by constants. What a frontend multiplies with is looked at while it runs: a matrix must be a bank of
+filters with one peak each, a DCT or a resampling kernel; a vector may be a window or a normalisation. A frontend that
+holds anything else, learnable or not, is counted in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import ceil
+
+import torch
+import torchaudio
+from torch import Tensor, nn
+
+from harness.complexity.inventory import Held
+from harness.complexity.meter import Operand, Origin, Watcher
+from harness.complexity.operators import Kind
+
+SHORT = 8
+"""Coefficients of a filter that may be anything: pre-emphasis, deltas."""
+
+TOLERANCE = 1e-4
+LOWPASS_WIDTHS = (6, 16, 32, 64)
+ROLLOFFS = (0.99, 0.9475937167399596, 0.85, 0.945)
+MATRIX_PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "mv", "addmv", "convolution", "_convolution")
+
+
+class Inspection(Watcher):
+    """What was seen inside a frontend: the reasons why it is not free, and the held tensors that it may hold."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self.accepted: set[str] = set()
+
+    def saw(self, name: str, kind: Kind, operands: Sequence[Operand], *, sums_constants: bool) -> None:
+        """An operator ran: judges what it multiplied the clip with."""
+        word = name.partition("::")[2]
+        fixed = [operand for operand in operands if not operand.origin.of_the_clip]
+        if sums_constants:
+            self._because(f"it sums products with a constant ({word})")
+        if kind is Kind.CONTRACTS:
+            self._contraction(word, operands, fixed)
+        elif kind is Kind.LOOKUP:
+            self._because(f"it reads a table by numbers of the clip ({word})")
+        elif kind in {Kind.PRODUCT, Kind.ADDS}:
+            for tensor, _, origin in fixed:
+                self._accept_if(_is_vector(tensor), tensor, origin, word)
+        elif kind is Kind.TRANSFORMS:
+            for tensor, _, origin in fixed:
+                self._accept_if(_is_vector(tensor), tensor, origin, word)
+        else:
+            for _, _, origin in fixed:
+                self.accepted.update(origin.copies if kind is not Kind.MOVES else ())
+
+    def verdict(self, frontend: nn.Module, held: Iterable[Held]) -> str:
+        """Why the frontend is counted in full; empty where it is free."""
+        if any(True for _ in frontend.parameters()):
+            self.reasons.insert(0, "it holds parameters")
+        strange = [one for one in held if one.values > 1 and one.word not in self.accepted and one.role != "parameter"]
+        for one in strange:
+            self._because(f"it holds {one.name} {one.shape}, which is none of the transforms that are free")
+        return "; ".join(dict.fromkeys(self.reasons[:3]))
+
+    def _contraction(
+        self, word: str, operands: Sequence[Operand], fixed: Sequence[Operand]
+    ) -> None:
+        if word not in MATRIX_PRODUCTS or not fixed:
+            if any(operand.origin.of_the_clip for operand in operands):
+                self._because(f"{word} is none of the transforms that are free")
+            return
+        for tensor, _, origin in fixed:
+            is_kernel = "convolution" in word
+            known = _is_vector(tensor) if not is_kernel and tensor.dim() == 1 else _is_fixed(tensor, kernel=is_kernel)
+            self._accept_if(known, tensor, origin, word)
+
+    def _accept_if(self, known: bool, tensor: Tensor, origin: Origin, word: str) -> None:  # noqa: FBT001 - a verdict
+        if known:
+            self.accepted.update(origin.copies)
+        else:
+            shape = "x".join(map(str, tensor.shape))
+            self._because(f"{word} with a constant of {shape} that is no window, filter bank, DCT or resampling kernel")
+
+    def _because(self, reason: str) -> None:
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+
+
+def _is_vector(tensor: Tensor) -> bool:
+    """One axis at most: a window or a normalisation, one number for each sample of a frame or each band."""
+    return sum(size > 1 for size in tensor.shape) <= 1
+
+
+def _is_fixed(tensor: Tensor, *, kernel: bool) -> bool:
+    """Whether a matrix or convolution kernel is one of the fixed transforms."""
+    with torch._C._DisableTorchDispatch():
+        values = tensor.detach().float().cpu()
+        if kernel:
+            return values.numel() <= SHORT or _is_resampling(values)
+        matrix = values.reshape(-1, values.shape[-1]) if values.dim() > 2 and values.shape[0] == 1 else values
+        if matrix.dim() != 2:
+            return False
+        return any(_is_bank(form) or _is_dct(form) for form in (matrix, matrix.T))
+
+
+def _is_bank(matrix: Tensor) -> bool:
+    """A bank of filters (bins, bands): none negative, each rising to one peak and falling, the peaks in order."""
+    if matrix.numel() == 0 or float(matrix.min()) < 0:
+        return False
+    peaks = matrix.argmax(dim=0)
+    used = matrix.amax(dim=0) > 0
+    if bool((peaks[used].diff() < 0).any()):
+        return False
+    rows = torch.arange(len(matrix)).unsqueeze(1)
+    slope = matrix.diff(dim=0)
+    slack = TOLERANCE * matrix.amax(dim=0)
+    rising = (slope >= -slack) | (rows[1:] > peaks)
+    falling = (slope <= slack) | (rows[1:] <= peaks)
+    return bool(rising.all() and falling.all())
+
+
+def _is_dct(matrix: Tensor) -> bool:
+    """A DCT-II (inputs, coefficients), with or without orthonormal scaling."""
+    inputs, coefficients = matrix.shape
+    if coefficients > inputs:
+        return False
+    forms = (torchaudio.functional.create_dct(coefficients, inputs, norm) for norm in (None, "ortho"))
+    return any(torch.allclose(matrix, form, atol=TOLERANCE) for form in forms)
+
+
+def _is_resampling(kernel: Tensor) -> bool:
+    """A windowed-sinc kernel (new rate, 1, width) as torchaudio makes it, for some of its settings."""
+    if kernel.dim() != 3 or kernel.shape[1] != 1:
+        return False
+    new, _, width = kernel.shape
+    for lowpass in LOWPASS_WIDTHS:
+        for rolloff in ROLLOFFS:
+            for rate in _rates(new, width, lowpass, rolloff):
+                for method in ("sinc_interp_hann", "sinc_interp_kaiser"):
+                    made, _ = torchaudio.functional.functional._get_sinc_resample_kernel(
+                        rate, new, 1, lowpass, rolloff, method
+                    )
+                    if made.shape == kernel.shape and torch.allclose(made.float(), kernel, atol=TOLERANCE):
+                        return True
+    return False
+
+
+def _rates(new: int, width: int, lowpass: int, rolloff: float) -> list[int]:
+    """Old rates for which a kernel would be this wide: width = 2 ceil(lowpass * old / base) + old."""
+    return [old for old in range(1, width) if 2 * ceil(lowpass * old / (min(old, new) * rolloff)) + old == width]

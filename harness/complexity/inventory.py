@@ -1,0 +1,299 @@
+"""Everything a classifier holds: parameters, buffers, packed weights, and what hides in its attributes.
+
+Bytes are counted by each tensor's own type, zeros included, memory that is shared once. Statistics of batch
+normalisation are held apart: they fold into the layer before it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+
+Role = Literal["parameter", "buffer", "statistics", "packed", "attribute"]
+
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+SMALL = 1024
+"""Text and Python numbers of an attribute up to this many bytes are settings, not weights."""
+
+SCALE_BYTES, ZERO_POINT_BYTES = 4, 1
+"""What a channel's scale and zero point take beside its 8-bit weights (fbgemm and qnnpack hold float32 and int8)."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """One thing that a classifier holds.
+
+    `values` is how many numbers, `size` how many bytes of memory that nothing before it holds; `storage` is the
+    identity of that memory, 0 where it is no tensor's.
+    """
+
+    name: str
+    role: Role
+    dtype: str
+    shape: tuple[int, ...]
+    values: int
+    size: int
+    storage: int
+    digest: Iterable[bytes] = field(repr=False, default=())
+
+    @property
+    def word(self) -> str:
+        """Name by which the meter knows it; statistics carry a mark."""
+        return f"statistics:{self.name}" if self.role == "statistics" else self.name
+
+
+def take(classifier: nn.Module) -> list[Held]:
+    """Everything reachable from the classifier, parameters first, in a fixed order."""
+    walk = _Walk()
+    for name, parameter in classifier.named_parameters():
+        walk.tensor(name, parameter, "parameter")
+    for module_name, module in classifier.named_modules():
+        prefix = f"{module_name}." if module_name else ""
+        for name, buffer in module.named_buffers(recurse=False):
+            is_statistic = isinstance(module, _NormBase) and name in STATISTICS
+            walk.tensor(prefix + name, buffer, "statistics" if is_statistic else "buffer")
+    for module_name, module in classifier.named_modules():
+        prefix = f"{module_name}." if module_name else ""
+        walk.seen.add(id(module))
+        for name, value in vars(module).items():
+            if name not in {"_parameters", "_buffers", "_modules"}:
+                walk.attribute(prefix + name, value)
+    return walk.found
+
+
+def storages(held: Iterable[Held]) -> dict[int, str]:
+    """Words of held tensors by their memory, for the meter; the first to hold it names it."""
+    named: dict[int, str] = {}
+    for one in held:
+        if one.storage:
+            named.setdefault(one.storage, one.word)
+    return named
+
+
+def digest(held: Iterable[Held], names: frozenset[str] | None = None) -> str:
+    """SHA-256 of everything held (or of the names given): name, type, shape and bytes."""
+    whole = hashlib.sha256()
+    for one in sorted(held, key=lambda item: item.name):
+        if names is None or one.name in names:
+            whole.update(f"{one.name} {one.dtype} {one.shape} ".encode())
+            for part in one.digest:
+                whole.update(part)
+    return whole.hexdigest()
+
+
+def by_dtype(held: Iterable[Held]) -> dict[str, int]:
+    """Bytes by type."""
+    sizes: Counter[str] = Counter()
+    for one in held:
+        sizes[one.dtype] += one.size
+    return {dtype: size for dtype, size in sorted(sizes.items()) if size}
+
+
+class _Bytes:
+    """The bytes of a tensor, read when they are asked for."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor
+
+    def __iter__(self) -> Iterator[bytes]:
+        plain = self._tensor.detach().cpu()
+        if plain.is_quantized:
+            scales = _scales(plain)
+            yield np.asarray(scales, dtype=np.float64).tobytes()
+            plain = plain.int_repr()
+        if plain.layout is not torch.strided:
+            plain = plain.to_dense()
+        flat = plain.resolve_conj().resolve_neg().contiguous().flatten()
+        if flat.numel():
+            yield flat.view(torch.uint8).numpy().tobytes()
+
+
+class _Walk:
+    """Finds things one after the other; what was seen once is not found again."""
+
+    def __init__(self) -> None:
+        self.found: list[Held] = []
+        self.seen: set[int] = set()
+        self._intervals: dict[int, list[tuple[int, int]]] = {}
+        self._alive: list[Any] = []
+
+    def tensor(self, name: str, tensor: Tensor, role: Role) -> None:
+        """Adds a tensor, with the bytes of its memory that nothing before it holds."""
+        self.seen.add(id(tensor))
+        self._alive.append(tensor)
+        size, storage = self._new_bytes(tensor)
+        self.found.append(
+            Held(
+                name, role, str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape),
+                tensor.numel() if size else 0, size, storage, _Bytes(tensor),
+            )
+        )  # fmt: skip
+
+    def attribute(self, name: str, value: object) -> None:
+        """Adds what is reachable from a plain attribute: tensors, arrays, networks, packed weights, numbers, text."""
+        plain = _Plain()
+        stack: list[tuple[str, object]] = [(name, value)]
+        while stack:
+            place, item = stack.pop()
+            if isinstance(item, Tensor) and id(item) not in self.seen:
+                self.tensor(place, item, "attribute")
+            elif isinstance(item, np.ndarray | np.generic) and id(item) not in self.seen:
+                self._array(place, np.asarray(item))
+            elif isinstance(item, torch.ScriptObject) and id(item) not in self.seen:
+                self._packed(place, item)
+            elif isinstance(item, str | bytes | bytearray | memoryview | int | float | complex):
+                plain.add(item)
+                continue
+            elif id(item) in self.seen or isinstance(item, type | ModuleType) or item is None:
+                continue
+            else:
+                stack.extend((f"{place}.{key}" if key else place, part) for key, part in _parts(item))
+            self.seen.add(id(item))
+            self._alive.append(item)
+        if plain.size > SMALL:
+            self.found.append(Held(name, "attribute", "python", (), plain.values, plain.size, 0, (plain.digest(),)))
+
+    def _array(self, name: str, array: np.ndarray[Any, Any]) -> None:
+        kept = np.ascontiguousarray(array).tobytes() if array.dtype != object else b""
+        self.found.append(Held(name, "attribute", str(array.dtype), array.shape, array.size, array.nbytes, 0, (kept,)))
+
+    def _packed(self, name: str, packed: torch.ScriptObject) -> None:
+        """Weights and biases packed for a quantised kernel."""
+        for i, tensor in enumerate(unpacked(packed)):
+            self.tensor(f"{name}.{i}", tensor, "packed")
+
+    def _new_bytes(self, tensor: Tensor) -> tuple[int, int]:
+        """(bytes that nothing before held, identity of the memory)."""
+        if tensor.layout is not torch.strided:
+            parts = _sparse_parts(tensor)
+            return sum(self._new_bytes(part)[0] for part in parts), 0
+        extra = len(_scales(tensor)) * (SCALE_BYTES + ZERO_POINT_BYTES) if tensor.is_quantized else 0
+        try:
+            storage = tensor.untyped_storage()
+        except (NotImplementedError, RuntimeError):
+            return tensor.numel() * tensor.element_size(), 0
+        reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)) + 1
+        start = tensor.storage_offset() * tensor.element_size()
+        interval = (start, start + (reach if tensor.numel() else 0) * tensor.element_size())
+        return self._cover(storage._cdata, interval) + extra, storage._cdata
+
+    def _cover(self, storage: int, interval: tuple[int, int]) -> int:
+        """Marks a stretch of memory as held; returns how much of it is new."""
+        start, end = interval
+        kept: list[tuple[int, int]] = []
+        new = end - start
+        for low, high in self._intervals.get(storage, []):
+            new -= max(0, min(high, interval[1]) - max(low, interval[0]))
+            if high < start or low > end:
+                kept.append((low, high))
+            else:
+                start, end = min(start, low), max(end, high)
+        self._intervals[storage] = [*kept, (start, end)]
+        return new
+
+
+class _Plain:
+    """Python numbers and text of an attribute, taken together."""
+
+    def __init__(self) -> None:
+        self.size = self.values = 0
+        self._hash = hashlib.sha256()
+
+    def add(self, item: str | bytes | bytearray | memoryview | complex) -> None:
+        text = isinstance(item, str | bytes | bytearray | memoryview)
+        size = len(item) if isinstance(item, str | bytes | bytearray | memoryview) else 8
+        self.size += size
+        self.values += size if text else 1
+        self._hash.update(repr(item).encode())
+
+    def digest(self) -> bytes:
+        return self._hash.digest()
+
+
+def _parts(item: object) -> list[tuple[str, object]]:
+    """(name, value) of what an object holds."""
+    if isinstance(item, Mapping):
+        return [(str(key), value) for key, value in item.items()]
+    if isinstance(item, list | tuple | set | frozenset):
+        return [(str(i), value) for i, value in enumerate(item)]
+    if isinstance(item, FunctionType):
+        cells = zip(item.__code__.co_freevars, item.__closure__ or (), strict=True)
+        defaults = [("defaults", item.__defaults__), ("defaults", item.__kwdefaults__)]
+        return [*((name, cell) for name, cell in cells), *defaults, *vars(item).items()]
+    if isinstance(item, CellType):
+        return [("", item.cell_contents)] if _is_filled(item) else []
+    if isinstance(item, MethodType):
+        return [("", item.__func__), ("self", item.__self__)]
+    if isinstance(item, functools.partial):
+        return [("function", item.func), ("arguments", item.args), ("keywords", item.keywords)]
+    slots = [(name, getattr(item, name, None)) for name in _slots(type(item))]
+    return [*getattr(item, "__dict__", {}).items(), *slots]
+
+
+def _is_filled(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
+
+
+def _slots(kind: type) -> list[str]:
+    """Names of the slots of a class that was written in Python."""
+    named: list[str] = []
+    for base in kind.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        named += [slots] if isinstance(slots, str) else list(slots)
+    return [name for name in named if not name.startswith("__")]
+
+
+def unpacked(packed: torch.ScriptObject) -> list[Tensor]:
+    """Weight and bias tensors of packed parameters, those of recurrent cells too."""
+    found: list[Tensor] = []
+    stack: list[object] = [_state(packed)]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Tensor):
+            found.append(item)
+        elif isinstance(item, torch.ScriptObject):
+            stack.append(_state(item))
+        elif isinstance(item, list | tuple):
+            stack.extend(reversed(item))
+    return found
+
+
+def _state(packed: Any) -> object:  # noqa: ANN401 - torch.ScriptObject has no stubs
+    """What a packed object is made of; its own words for it differ by kind."""
+    for words in ("unpack", "__getstate__"):
+        try:
+            return getattr(packed, words)()
+        except (AttributeError, RuntimeError):
+            continue
+    return ()
+
+
+def _scales(tensor: Tensor) -> list[float]:
+    """Scales of a tensor quantised by channel; one scale for the whole tensor belongs to its type."""
+    if not tensor.is_quantized or tensor.qscheme() not in {torch.per_channel_affine, torch.per_channel_symmetric}:
+        return []
+    return [float(scale) for scale in tensor.q_per_channel_scales()]
+
+
+def _sparse_parts(tensor: Tensor) -> list[Tensor]:
+    if tensor.layout is torch.sparse_coo:
+        plain = tensor.detach().coalesce()
+        return [plain.indices(), plain.values()]
+    if tensor.layout in {torch.sparse_csr, torch.sparse_bsr}:
+        return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+    if tensor.layout in {torch.sparse_csc, torch.sparse_bsc}:
+        return [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    return [tensor.to_dense()]

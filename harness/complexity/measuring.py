@@ -1,0 +1,339 @@
+"""The line that a measurement walks: hold, run, trace, compare, add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.complexity import activations, inventory, official, trace
+from harness.complexity.frontend import Inspection
+from harness.complexity.inventory import Held
+from harness.complexity.meter import WHOLE, Meter, Reading
+from harness.complexity.purity import pure
+from harness.contract import Classifier, Clips, Entry, Task
+from harness.outcomes import Mistake, NotCountable
+from harness.results import Complexity, ModuleCost
+
+UNKNOWN_DEVICE = "unknown"
+"""The id of a device that nobody has heard (2025)."""
+
+TINY = 1e-3
+"""How much a clip is changed, relative to itself, to see whether numbers leave torch: too little to change a branch."""
+
+NO_TRACE = (torch.ScriptObject, torch.jit.ScriptModule)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A complexity and what is needed to check it against real predictions: the meter's first reading and holdings."""
+
+    complexity: Complexity
+    held: tuple[Held, ...]
+    digest: str
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(one.name for one in self.held)
+
+
+class Predictor(nn.Module):
+    """`predict` of an entry as a module of one waveform tensor; `classifier` is its only submodule."""
+
+    def __init__(self, entry: Entry, classifier: Classifier, devices: tuple[str, ...] | None) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self._predict: Callable[[Classifier, Clips], Tensor] = entry.predict
+        self._devices = devices
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Logits (batch, classes) of waveforms (batch, samples)."""
+        with pure():
+            return self._predict(self.classifier, Clips(waveforms, self.classifier.sample_rate, self._devices))
+
+
+def measure(entry: Entry, classifier: Classifier, task: Task) -> Measured:
+    """The complexity of `classifier` as `entry.predict` uses it, on the device it is on.
+
+    Raises `NotCountable` where nobody can say what it costs, `Mistake` where it does what `predict` may not.
+    """
+    evaluate(classifier)
+    held = inventory.take(classifier)
+    waveforms = probes(classifier, task)
+    devices = (*task.devices, UNKNOWN_DEVICE) if task.device_revealed and task.devices else (None,)
+    inspection = Inspection()
+    with eagerly(), Meter(classifier, inventory.storages(held), inspection) as meter:
+        readings = {
+            device: [_run(entry, classifier, clip, device, meter)[1] for clip in waveforms] for device in devices
+        }
+        _require_inside(entry, classifier, waveforms[0], devices[0], meter)
+    every = [reading for group in readings.values() for reading in group]
+    for reading in every:
+        require_countable(reading)
+    counted = inspection.verdict(classifier.frontend, _held_by_frontend(held))
+    costs = {device: max(_macs(reading, counted) for reading in group) for device, group in readings.items()}
+    costliest = max(costs, key=lambda device: costs[device])
+    traced = _traced(entry, classifier, waveforms[0], costliest, held, counted)
+    weights = _weights(held, every, counted)
+    features, official_macs, official_parameters = _official(classifier, waveforms[0])
+    first = max(readings[costliest], key=lambda reading: _macs(reading, counted))
+    complexity = Complexity(
+        parameters=sum(one.values for one in held if one.role in {"parameter", "packed"}),
+        parameter_bytes=max(_bytes_by_device(weights, readings).values()),
+        macs=max(costs[costliest], traced or 0),
+        official_macs=official_macs,
+        bytes_by_dtype=inventory.by_dtype(weights),
+        values=sum(one.values for one in weights),
+        bytes_by_role=_by_role(weights),
+        bytes_by_device={device: size for device, size in _bytes_by_device(weights, readings).items() if device},
+        traced_macs=traced,
+        metered_macs=costs[costliest],
+        official_parameters=official_parameters,
+        frontend_macs=max(reading.frontend_macs for reading in every),
+        frontend_counted=counted or None,
+        free_operations=max(reading.free + (reading.frontend_free if counted else 0) for reading in every),
+        folded=official.folded(classifier.network, features),
+        peak_activation_bytes=activations.peak_bytes(first.steps, first.sizes),
+        modules=tuple(_modules(classifier, weights, first, counted)),
+    )
+    return Measured(complexity, tuple(held), inventory.digest(held))
+
+
+def evaluate(classifier: nn.Module) -> None:
+    """Evaluation mode, also for modules that refuse to be told (exported programs are in it already)."""
+    try:
+        classifier.eval()
+    except NotImplementedError:
+        for module in classifier.modules():
+            module.training = False
+
+
+def eagerly() -> Any:  # noqa: ANN401 - torch has no type for it
+    """Compiled functions run as they were written while they are counted."""
+    return torch.compiler.set_stance("force_eager")
+
+
+def probes(classifier: Classifier, task: Task) -> list[Tensor]:
+    """Clips (1, samples) that differ in kind: noise of three levels and a tone; the same in every process."""
+    samples = round(task.clip_seconds * classifier.sample_rate)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(1, samples, generator=generator)
+    tone = torch.sin(torch.arange(samples) * (2 * torch.pi * 440 / classifier.sample_rate)).unsqueeze(0)
+    place = next((parameter.device for parameter in classifier.parameters()), torch.device("cpu"))
+    return [clip.to(place) for clip in (noise * 0.1, noise.flip(1) * 0.01, noise.roll(7, 1) * 0.3, tone * 0.2)]
+
+
+def _run(
+    entry: Entry, classifier: Classifier, waveform: Tensor, device: str | None, meter: Meter
+) -> tuple[Tensor, Reading]:
+    """(logits, what it cost) of one clip."""
+    logits = metered(entry, classifier, Clips(waveform, classifier.sample_rate, (device,) if device else None), meter)
+    return logits, meter.reading
+
+
+def metered(entry: Entry, classifier: Classifier, clips: Clips, meter: Meter) -> Tensor:
+    """`predict` as the meter sees it; logits that no operator of torch made are refused."""
+    meter.begin(clips.waveforms)
+    with torch.inference_mode(), pure():
+        logits = entry.predict(classifier, clips)
+    if isinstance(logits, Tensor) and not meter.is_known(logits):
+        raise _outside("its logits")
+    return logits
+
+
+def require_countable(reading: Reading) -> None:
+    """Raises `NotCountable` where an operator ran that nobody can count, or random numbers were drawn."""
+    if reading.draws:
+        name, module = next(iter(reading.draws))
+        problem = f"predict draws random numbers: {name} in {module}."
+        raise Mistake("predict.random", problem, "Predict without chance: what is counted must be what is scored.")
+    if reading.unknown:
+        raise uncounted(sorted(reading.unknown))
+
+
+def uncounted(operators: Iterable[tuple[str, str]]) -> NotCountable:
+    """The refusal that names operators and modules."""
+    named = ", ".join(f"{name} in {module}" for name, module in list(operators)[:5])
+    problem = f"Nobody can count what it does: {named}."
+    return NotCountable("count.operator", problem, "Use operators of docs/rules.md, or ask for a handler.")
+
+
+def _outside(what: str) -> NotCountable:
+    problem = f"predict computes outside torch, where nothing can be counted: {what}."
+    return NotCountable("count.outside", problem, "Keep every number of a clip in torch tensors (no NumPy, no item()).")
+
+
+def _require_inside(
+    entry: Entry, classifier: Classifier, waveform: Tensor, device: str | None, meter: Meter
+) -> None:
+    """Raises `NotCountable` where numbers of the clip leave torch and come back: a clip that differs a little shows it."""
+    _, first = _run(entry, classifier, waveform, device, meter)
+    meter.verifies = True
+    _, second = _run(entry, classifier, waveform * (1 + TINY), device, meter)
+    meter.verifies = False
+    for where in second.overwritten:
+        raise _outside(f"{where} read memory that something other than torch has written to")
+    moved = {digest for _, _, digest in second.outside.values()} - {digest for _, _, digest in first.outside.values()}
+    for where, _, digest in second.outside.values():
+        if digest in moved:
+            raise _outside(f"{where} read a tensor that no torch operator made and that changes with the clip")
+    if [name for name, _ in first.sequence] != [name for name, _ in second.sequence]:
+        return  # it branches: what each way costs is counted, numbers cannot be compared
+    for (name, before), (_, after) in zip(first.sequence, second.sequence, strict=True):
+        if before != after:
+            raise _outside(f"{name} was given a Python number that changes with the clip")
+
+
+def _macs(reading: Reading, counted: str) -> int:
+    return reading.total + (reading.frontend_macs if counted else 0)
+
+
+def _traced(
+    entry: Entry,
+    classifier: Classifier,
+    waveform: Tensor,
+    device: str | None,
+    held: Iterable[Held],
+    counted: str,
+) -> int | None:
+    """MACs by the trace; None where a network holds modules that cannot be traced."""
+    predictor = Predictor(entry, classifier, (device,) if device else None).eval()
+    try:
+        found = trace.count(predictor, waveform)
+    except Mistake:
+        raise
+    except Exception as error:  # noqa: BLE001 - tracing may raise anything
+        if _untraceable(classifier, held):
+            return None
+        first = str(error).strip().splitlines()
+        problem = f"predict cannot be traced: {first[0] if first else type(error).__name__}"
+        raise NotCountable("count.trace", problem, "Give torch.jit.trace something it can follow.") from error
+    if found.uncounted:
+        raise uncounted((name, _plain(module)) for name, modules in found.uncounted.items() for module in modules)
+    whole, frontend = found.by_module[""], found.by_module.get(trace.FRONTEND, 0)
+    return whole if counted else whole - frontend
+
+
+def _plain(module: str) -> str:
+    return module.removeprefix("classifier.").removeprefix("classifier") or WHOLE
+
+
+def _untraceable(classifier: nn.Module, held: Iterable[Held]) -> bool:
+    packed = any(one.role == "packed" for one in held)
+    return packed or any(isinstance(module, torch.jit.ScriptModule) for module in classifier.modules())
+
+
+def tolerance(classifier: nn.Module) -> float:
+    """How far apart logits may lie that ought to be the same, relative to the largest: rounding, not arithmetic."""
+    types = {tensor.dtype for tensor in (*classifier.parameters(), *classifier.buffers())}
+    exact = all(tensor.device.type == "cpu" for tensor in classifier.parameters()) and types <= {
+        torch.float32, torch.float64, torch.int64, torch.bool, torch.int32, torch.float16,
+    }  # fmt: skip
+    return 1e-3 if exact else 2e-2
+
+
+def close(one: Tensor, other: Tensor, within: float) -> bool:
+    """Whether logits are the same up to rounding."""
+    scale = max(1.0, float(other.abs().max())) if other.numel() else 1.0
+    return one.shape == other.shape and bool(((one - other).abs() <= within * scale).all())
+
+
+def _held_by_frontend(held: Iterable[Held]) -> list[Held]:
+    return [one for one in held if one.name.startswith("frontend.")]
+
+
+def _weights(held: Sequence[Held], readings: Sequence[Reading], counted: str) -> list[Held]:
+    """What counts as bytes: what is held, less free statistics and a free frontend, and constants from elsewhere."""
+    read: set[str] = set().union(*(reading.read for reading in readings))
+    in_network: set[str] = set().union(*(reading.read_in_network for reading in readings))
+    weights = []
+    for one in held:
+        if one.role == "statistics" and one.word not in read:
+            continue
+        if one.name.startswith("frontend.") and not counted and one.word not in in_network:
+            continue
+        weights.append(one)
+    return [*weights, *_constants(readings, counted)]
+
+
+def _constants(readings: Sequence[Reading], counted: str) -> list[Held]:
+    """Tensors that predictions read and the classifier does not hold, each content once."""
+    found: dict[str, Held] = {}
+    for reading in readings:
+        for word, (where, size, digest) in reading.outside.items():
+            used = word in (reading.read if counted else reading.read_in_network)
+            if used and digest not in found:
+                found[digest] = Held(f"read by {where}", "attribute", "constant", (), size, size, 0)
+    return list(found.values())
+
+
+def _bytes_by_device(weights: Sequence[Held], readings: dict[str | None, list[Reading]]) -> dict[str | None, int]:
+    """Bytes by device: what its predictions read, and what no device's read; all of it on tracks without devices."""
+    if set(readings) == {None}:
+        return {None: sum(one.size for one in weights)}
+    read = {device: set().union(*(reading.read for reading in group)) for device, group in readings.items()}
+    shared = set().union(*read.values())
+    return {
+        device: sum(one.size for one in weights if one.word in mine or one.word not in shared)
+        for device, mine in read.items()
+    }
+
+
+def _by_role(weights: Iterable[Held]) -> dict[str, int]:
+    sizes: Counter[str] = Counter()
+    for one in weights:
+        sizes["constant" if one.dtype == "constant" else one.role] += one.size
+    return {role: size for role, size in sorted(sizes.items()) if size}
+
+
+def _official(classifier: Classifier, waveform: Tensor) -> tuple[object, int, int]:
+    """(features of one clip, torchinfo's multiply-adds, its parameters)."""
+    try:
+        with torch.no_grad(), eagerly():
+            features = classifier.frontend(waveform)
+            as_float = torch.utils._pytree.tree_map(lambda item: item.float() if _is_real(item) else item, features)
+            macs, parameters = official.mult_adds(classifier.network, as_float)
+    except Exception as error:  # noqa: BLE001 - torchinfo runs the entry's network, which may raise anything
+        first = str(error).strip().splitlines()
+        problem = f"torchinfo cannot run network(frontend(waveforms)): {first[0] if first else type(error).__name__}"
+        remedy = "The network must take what the frontend gives: the organisers count it so."
+        raise NotCountable("count.official", problem, remedy) from error
+    return as_float, macs, parameters
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _modules(classifier: Classifier, weights: Sequence[Held], reading: Reading, counted: str) -> Iterator[ModuleCost]:
+    """A row for each module that costs something itself: rows add up to the whole."""
+    names = [name for name, _ in classifier.named_modules()]
+    owners = {one.name: _owner(one.name, names) for one in weights}
+    for name, module in classifier.named_modules():
+        mine = [one for one in weights if owners[one.name] == name]
+        takes, gives = reading.shapes.get(name, ("", ""))
+        row = ModuleCost(
+            name=name or WHOLE,
+            kind=type(module).__name__,
+            takes=takes,
+            gives=gives,
+            parameters=sum(one.values for one in mine if one.role in {"parameter", "packed"}),
+            size=sum(one.size for one in mine),
+            macs=reading.macs[name],
+        )
+        if row.macs or row.size:
+            yield row
+    if counted:
+        yield ModuleCost(
+            name="frontend, as a whole", kind=counted, takes="", gives="", parameters=0, size=0,
+            macs=reading.frontend_macs,
+        )  # fmt: skip
+
+
+def _owner(name: str, modules: Iterable[str]) -> str:
+    """The innermost module that a held thing belongs to."""
+    return max((module for module in modules if not module or name.startswith(f"{module}.")), key=len)
