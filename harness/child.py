@@ -11,7 +11,7 @@ import random
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -114,7 +114,8 @@ def _check(job: Job) -> Answer:
     entry = _import_entry(job.entry)
     config, shown, files = _config(entry, job)
     classifier = _built(entry, config, job)
-    found = complexity.measure(entry, classifier, _task(job))
+    found = complexity.measure(entry, classifier, _task(job)).complexity
+    complexity.check_alone(entry, classifier, _task(job))
     return Answer(
         outcome=Outcome.OK, config=shown, files=files, sample_rate=classifier.sample_rate, complexity=found
     ).model_copy(update=_verdict(found, job))
@@ -150,18 +151,18 @@ def _predict(job: Job) -> Answer:
     """Checks the limits of what was trained, then predicts every test clip."""
     entry = _import_entry(job.entry)
     classifier = torch.load(job.folder / TRAINED, map_location="cpu", weights_only=False)
-    weights = complexity.weights_digest(classifier)
-    found = complexity.measure(entry, classifier, _task(job))
-    verdict = _verdict(found, job)
+    measured = complexity.measure(entry, classifier, _task(job))
+    answer = Answer(outcome=Outcome.OK, complexity=measured.complexity, weights=measured.digest)
+    verdict = _verdict(measured.complexity, job)
     if verdict:
-        return Answer(outcome=Outcome.OK, complexity=found, weights=weights).model_copy(update=verdict)
-    classifier.to(job.device).eval()
+        return answer.model_copy(update=verdict)
+    classifier.to(job.device)
     start = time.perf_counter()
-    logits = _predictions(entry, classifier, job)
+    logits, found = _predictions(complexity.Scrutiny(entry, classifier, measured), classifier, job)
     seconds = time.perf_counter() - start
     with replacing(job.folder / LOGITS) as stream:
         np.save(stream, logits)
-    return Answer(outcome=Outcome.OK, complexity=found, weights=weights, work_seconds=seconds)
+    return answer.model_copy(update={"complexity": found, "work_seconds": seconds, **_verdict(found, job)})
 
 
 STAGES: Mapping[str, Callable[[Job], Answer]] = {"check": _check, "train": _train, "predict": _predict}
@@ -319,19 +320,25 @@ def _accelerator(job: Job) -> str | None:
 
 
 @torch.inference_mode()
-def _predictions(entry: contract.Entry, classifier: Classifier, job: Job) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Logits (clips, classes) float32 of every test clip, batch by batch."""
+def _predictions(
+    scrutiny: complexity.Scrutiny, classifier: Classifier, job: Job
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Complexity]:
+    """Logits (clips, classes) float32 of every test clip, batch by batch, and what predicting them cost."""
     assert job.test is not None  # noqa: S101 - the referee gives every predict stage its clips
     store, clips, devices = Gatherer(job.test.waveforms(), job.test.scales()), job.test.clips, job.test_devices
+
+    def clips_at(rows: Sequence[int]) -> Clips:
+        batch = store.floats(torch.as_tensor(list(rows))).to(job.device)
+        revealed = tuple(devices[row] for row in rows) if devices else None
+        return Clips(batch, classifier.sample_rate, revealed)
+
     parts = []
     for start in range(0, clips, job.batch_size):
-        rows = torch.arange(start, min(start + job.batch_size, clips))
-        batch = store.floats(rows).to(job.device)
-        revealed = devices[start : start + len(rows)] if devices else None
-        logits = entry.predict(classifier, Clips(batch, classifier.sample_rate, revealed))
-        parts.append(_valid(logits, len(batch), len(job.task.labels)))
-        _report(job.progress_file, start + len(batch), clips, {})
-    return np.concatenate(parts)
+        batch = clips_at(range(start, min(start + job.batch_size, clips)))
+        parts.append(_valid(scrutiny.predict(batch), len(batch.waveforms), len(job.task.labels)))
+        _report(job.progress_file, start + len(batch.waveforms), clips, {})
+    logits = np.concatenate(parts)
+    return logits, scrutiny.finish(clips_at, torch.from_numpy(logits))
 
 
 def _valid(logits: object, clips: int, classes: int) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -8,8 +8,16 @@ the official 2024 baseline 31,019,968 and would reject it, torchinfo sees nothin
 
 from __future__ import annotations
 
+from torch import nn
+
 from harness.complexity.inventory import digest, take
 from harness.complexity.limits import require_within
-from harness.complexity.measuring import Measured, measure
+from harness.complexity.measuring import Measured, check_alone, measure
+from harness.complexity.scrutiny import Scrutiny
 
-__all__ = ["Measured", "digest", "measure", "require_within", "take"]
+__all__ = ["Measured", "Scrutiny", "check_alone", "measure", "require_within", "weights_digest"]
+
+
+def weights_digest(classifier: nn.Module) -> str:
+    """SHA-256 of everything that a classifier holds: name, type, shape and bytes."""
+    return digest(take(classifier))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from harness.complexity.meter import Step
 from harness.complexity.operators import Kind
 
-IN_PLACE = frozenset({Kind.PASSES, Kind.ADDS, Kind.PRODUCT})
+IN_PLACE = frozenset({Kind.PASSES, Kind.ADDS, Kind.PRODUCT, Kind.ACCUMULATES})
 BITS = (8, 16, 32)
 
 

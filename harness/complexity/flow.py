@@ -25,16 +25,17 @@ class Flow:
     def step(self, kind: Kind, sources: Sequence[Hashable], results: Sequence[Hashable], products: int = 0) -> int:
         """Tells of an operator; returns the MACs that its sums make of products. `products`: how many it makes."""
         held = [self._open[key] for key in sources if key in self._open]
+        if products:
+            made = frozenset({len(self._macs)})
+            self._macs.append(products)
+            held = [*held, made] if kind is Kind.ACCUMULATES else [made.union(*held)]
         together = NONE.union(*held)
         macs = 0
         if kind in {Kind.CONTRACTS, Kind.TRANSFORMS, Kind.SUMS}:
             macs = 0 if kind is Kind.CONTRACTS else self._closed(together)
             together = NONE
-        elif kind is Kind.ADDS and len(set(held)) > 1:
+        elif kind in {Kind.ADDS, Kind.ACCUMULATES} and len(set(held)) > 1:
             macs = self._closed(together)  # their names stay: the next product that is added is counted too
-        if products:
-            together |= {len(self._macs)}
-            self._macs.append(products)
         for key in results:
             if together:
                 self._open[key] = together

@@ -102,4 +102,3 @@ def _indices(equation: str, shapes: Sequence[Shape]) -> tuple[list[str], str]:
         every = "".join(full)
         right = letters + "".join(sorted(index for index in set(every) - set(letters) if every.count(index) == 1))
     return full, right.replace("...", letters)
-

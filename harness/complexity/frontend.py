@@ -45,10 +45,7 @@ class Inspection(Watcher):
             self._contraction(word, operands, fixed)
         elif kind is Kind.LOOKUP:
             self._because(f"it reads a table by numbers of the clip ({word})")
-        elif kind in {Kind.PRODUCT, Kind.ADDS}:
-            for tensor, _, origin in fixed:
-                self._accept_if(_is_vector(tensor), tensor, origin, word)
-        elif kind is Kind.TRANSFORMS:
+        elif kind in {Kind.PRODUCT, Kind.ADDS} or kind is Kind.TRANSFORMS:
             for tensor, _, origin in fixed:
                 self._accept_if(_is_vector(tensor), tensor, origin, word)
         else:
@@ -64,9 +61,7 @@ class Inspection(Watcher):
             self._because(f"it holds {one.name} {one.shape}, which is none of the transforms that are free")
         return "; ".join(dict.fromkeys(self.reasons[:3]))
 
-    def _contraction(
-        self, word: str, operands: Sequence[Operand], fixed: Sequence[Operand]
-    ) -> None:
+    def _contraction(self, word: str, operands: Sequence[Operand], fixed: Sequence[Operand]) -> None:
         if word not in MATRIX_PRODUCTS or not fixed:
             if any(operand.origin.of_the_clip for operand in operands):
                 self._because(f"{word} is none of the transforms that are free")
@@ -76,7 +71,7 @@ class Inspection(Watcher):
             known = _is_vector(tensor) if not is_kernel and tensor.dim() == 1 else _is_fixed(tensor, kernel=is_kernel)
             self._accept_if(known, tensor, origin, word)
 
-    def _accept_if(self, known: bool, tensor: Tensor, origin: Origin, word: str) -> None:  # noqa: FBT001 - a verdict
+    def _accept_if(self, known: bool, tensor: Tensor, origin: Origin, word: str) -> None:
         if known:
             self.accepted.update(origin.copies)
         else:

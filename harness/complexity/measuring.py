@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from harness.complexity import activations, inventory, official, trace
+from harness.complexity.alone import require_alone, rounding
+from harness.complexity.eager import uncompiled
 from harness.complexity.frontend import Inspection
 from harness.complexity.inventory import Held
 from harness.complexity.meter import WHOLE, Meter, Reading
@@ -34,6 +36,7 @@ class Measured:
 
     complexity: Complexity
     held: tuple[Held, ...]
+    constants: frozenset[str]
     digest: str
 
     @property
@@ -62,11 +65,16 @@ def measure(entry: Entry, classifier: Classifier, task: Task) -> Measured:
     Raises `NotCountable` where nobody can say what it costs, `Mistake` where it does what `predict` may not.
     """
     evaluate(classifier)
+    with uncompiled(classifier):
+        return _measured(entry, classifier, task)
+
+
+def _measured(entry: Entry, classifier: Classifier, task: Task) -> Measured:
     held = inventory.take(classifier)
     waveforms = probes(classifier, task)
     devices = (*task.devices, UNKNOWN_DEVICE) if task.device_revealed and task.devices else (None,)
     inspection = Inspection()
-    with eagerly(), Meter(classifier, inventory.storages(held), inspection) as meter:
+    with Meter(classifier, inventory.storages(held), inspection) as meter:
         readings = {
             device: [_run(entry, classifier, clip, device, meter)[1] for clip in waveforms] for device in devices
         }
@@ -100,7 +108,7 @@ def measure(entry: Entry, classifier: Classifier, task: Task) -> Measured:
         peak_activation_bytes=activations.peak_bytes(first.steps, first.sizes),
         modules=tuple(_modules(classifier, weights, first, counted)),
     )
-    return Measured(complexity, tuple(held), inventory.digest(held))
+    return Measured(complexity, tuple(held), frozenset(_constants(every, counted)), inventory.digest(held))
 
 
 def evaluate(classifier: nn.Module) -> None:
@@ -112,9 +120,19 @@ def evaluate(classifier: nn.Module) -> None:
             module.training = False
 
 
-def eagerly() -> Any:  # noqa: ANN401 - torch has no type for it
-    """Compiled functions run as they were written while they are counted."""
-    return torch.compiler.set_stance("force_eager")
+def check_alone(entry: Entry, classifier: Classifier, task: Task) -> None:
+    """Raises `Mistake` where predictions of clips depend on each other, as far as made clips can show it."""
+    waveforms = torch.cat(probes(classifier, task))
+    devices = (task.devices[0],) * len(waveforms) if task.device_revealed and task.devices else None
+
+    def predict_rows(rows: Sequence[int]) -> Tensor:
+        some = tuple(devices[row] for row in rows) if devices else None
+        with pure():
+            return entry.predict(classifier, Clips(waveforms[list(rows)], classifier.sample_rate, some))
+
+    with torch.inference_mode(), uncompiled(classifier):
+        rows = range(len(waveforms))
+        require_alone(predict_rows, rows, predict_rows(rows), rounding(classifier))
 
 
 def probes(classifier: Classifier, task: Task) -> list[Tensor]:
@@ -167,9 +185,7 @@ def _outside(what: str) -> NotCountable:
     return NotCountable("count.outside", problem, "Keep every number of a clip in torch tensors (no NumPy, no item()).")
 
 
-def _require_inside(
-    entry: Entry, classifier: Classifier, waveform: Tensor, device: str | None, meter: Meter
-) -> None:
+def _require_inside(entry: Entry, classifier: Classifier, waveform: Tensor, device: str | None, meter: Meter) -> None:
     """Raises `NotCountable` where numbers of the clip leave torch and come back: a clip that differs a little shows it."""
     _, first = _run(entry, classifier, waveform, device, meter)
     meter.verifies = True
@@ -206,7 +222,7 @@ def _traced(
         found = trace.count(predictor, waveform)
     except Mistake:
         raise
-    except Exception as error:  # noqa: BLE001 - tracing may raise anything
+    except Exception as error:
         if _untraceable(classifier, held):
             return None
         first = str(error).strip().splitlines()
@@ -227,21 +243,6 @@ def _untraceable(classifier: nn.Module, held: Iterable[Held]) -> bool:
     return packed or any(isinstance(module, torch.jit.ScriptModule) for module in classifier.modules())
 
 
-def tolerance(classifier: nn.Module) -> float:
-    """How far apart logits may lie that ought to be the same, relative to the largest: rounding, not arithmetic."""
-    types = {tensor.dtype for tensor in (*classifier.parameters(), *classifier.buffers())}
-    exact = all(tensor.device.type == "cpu" for tensor in classifier.parameters()) and types <= {
-        torch.float32, torch.float64, torch.int64, torch.bool, torch.int32, torch.float16,
-    }  # fmt: skip
-    return 1e-3 if exact else 2e-2
-
-
-def close(one: Tensor, other: Tensor, within: float) -> bool:
-    """Whether logits are the same up to rounding."""
-    scale = max(1.0, float(other.abs().max())) if other.numel() else 1.0
-    return one.shape == other.shape and bool(((one - other).abs() <= within * scale).all())
-
-
 def _held_by_frontend(held: Iterable[Held]) -> list[Held]:
     return [one for one in held if one.name.startswith("frontend.")]
 
@@ -257,18 +258,33 @@ def _weights(held: Sequence[Held], readings: Sequence[Reading], counted: str) ->
         if one.name.startswith("frontend.") and not counted and one.word not in in_network:
             continue
         weights.append(one)
-    return [*weights, *_constants(readings, counted)]
+    return [*weights, *_constants(readings, counted).values()]
 
 
-def _constants(readings: Sequence[Reading], counted: str) -> list[Held]:
-    """Tensors that predictions read and the classifier does not hold, each content once."""
+def _constants(readings: Iterable[Reading], counted: str) -> dict[str, Held]:
+    """Tensors that predictions read and the classifier does not hold, each content once, by their digests."""
     found: dict[str, Held] = {}
     for reading in readings:
         for word, (where, size, digest) in reading.outside.items():
             used = word in (reading.read if counted else reading.read_in_network)
             if used and digest not in found:
                 found[digest] = Held(f"read by {where}", "attribute", "constant", (), size, size, 0)
-    return list(found.values())
+    return found
+
+
+def with_constants(measured: Measured, readings: Iterable[Reading]) -> dict[str, Any]:
+    """What changes in a complexity when predictions of more clips have read more constants."""
+    complexity = measured.complexity
+    more = _constants(readings, complexity.frontend_counted or "").items()
+    size = sum(one.size for digest, one in more if digest not in measured.constants)
+    roles = {**complexity.bytes_by_role, "constant": complexity.bytes_by_role.get("constant", 0) + size}
+    if not size:
+        return {}
+    return {
+        "parameter_bytes": complexity.parameter_bytes + size,
+        "values": (complexity.values or 0) + size,
+        "bytes_by_role": roles,
+    }
 
 
 def _bytes_by_device(weights: Sequence[Held], readings: dict[str | None, list[Reading]]) -> dict[str | None, int]:
@@ -293,11 +309,11 @@ def _by_role(weights: Iterable[Held]) -> dict[str, int]:
 def _official(classifier: Classifier, waveform: Tensor) -> tuple[object, int, int]:
     """(features of one clip, torchinfo's multiply-adds, its parameters)."""
     try:
-        with torch.no_grad(), eagerly():
+        with torch.no_grad():
             features = classifier.frontend(waveform)
             as_float = torch.utils._pytree.tree_map(lambda item: item.float() if _is_real(item) else item, features)
             macs, parameters = official.mult_adds(classifier.network, as_float)
-    except Exception as error:  # noqa: BLE001 - torchinfo runs the entry's network, which may raise anything
+    except Exception as error:
         first = str(error).strip().splitlines()
         problem = f"torchinfo cannot run network(frontend(waveforms)): {first[0] if first else type(error).__name__}"
         remedy = "The network must take what the frontend gives: the organisers count it so."

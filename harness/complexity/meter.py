@@ -26,16 +26,44 @@ from torch.utils.flop_counter import flop_registry
 
 from harness.complexity import formulas
 from harness.complexity.flow import Flow
+from harness.complexity.inventory import unpacked
 from harness.complexity.operators import IN_EVALUATION, Kind, Operator, base_name, known
 
 TAKEN_APART = frozenset(
     f"aten::{name}"
-    for name in (
-        "linear matmul linalg_matmul einsum tensordot inner conv1d conv2d conv3d conv_transpose1d conv_transpose2d "
-        "conv_transpose3d _convolution_mode scaled_dot_product_attention stft chain_matmul linalg_multi_dot "
-        "fft_fft fft_ifft fft_rfft fft_irfft fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_fftn fft_ifftn fft_rfftn "
-        "fft_irfftn linalg_vecdot embedding_bag"
-    ).split()
+    for name in [
+        "linear",
+        "matmul",
+        "linalg_matmul",
+        "einsum",
+        "tensordot",
+        "inner",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "_convolution_mode",
+        "scaled_dot_product_attention",
+        "stft",
+        "chain_matmul",
+        "linalg_multi_dot",
+        "fft_fft",
+        "fft_ifft",
+        "fft_rfft",
+        "fft_irfft",
+        "fft_fft2",
+        "fft_ifft2",
+        "fft_rfft2",
+        "fft_irfft2",
+        "fft_fftn",
+        "fft_ifftn",
+        "fft_rfftn",
+        "fft_irfftn",
+        "linalg_vecdot",
+        "embedding_bag",
+    ]
 )
 """Composite operators that torch takes apart before they are counted, so that this count does not repeat the trace's."""
 
@@ -196,7 +224,7 @@ class Meter:
         in_frontend = _within("frontend", module)
         self._note_reads(name, kind, operands, in_frontend=in_frontend)
         macs, products = self._cost(func, name, kind, args, kwargs, result, results)
-        constant = kind in {Kind.PRODUCT, Kind.LOOKUP} and any(not operand.origin.of_the_clip for operand in operands)
+        constant = kind in {Kind.PRODUCT, Kind.ACCUMULATES, Kind.LOOKUP} and any(not operand.origin.of_the_clip for operand in operands)
         written = [_key(tensor) for tensor in results]
         sources = [operand.key for operand in operands]
         if in_frontend:
@@ -221,7 +249,11 @@ class Meter:
             self._learn_results(kind, operands, results, of_the_clip=of_the_clip)
 
     def _kind(
-        self, name: str, operator: Operator | None, operands: Sequence[Operand], args: Any  # noqa: ANN401
+        self,
+        name: str,
+        operator: Operator | None,
+        operands: Sequence[Operand],
+        args: Any,  # noqa: ANN401
     ) -> Kind:
         if operator is None:
             return Kind.PASSES
@@ -246,7 +278,7 @@ class Meter:
         """Adds to the sums, and keeps what memory was read and written."""
         reading = self.reading
         touched = [operand.tensor.numel() for operand in operands] if kind is Kind.SUMS else []
-        arithmetic = kind in {Kind.PASSES, Kind.ADDS, Kind.SUMS, Kind.PRODUCT, Kind.LOOKUP}
+        arithmetic = kind not in {Kind.CONTRACTS, Kind.TRANSFORMS, Kind.MOVES, Kind.LEAVES, Kind.DRAWS}
         free = max([*touched, *(tensor.numel() for tensor in results)], default=0) if arithmetic else 0
         if in_frontend:
             reading.frontend_macs += macs
@@ -261,7 +293,14 @@ class Meter:
             reading.sizes[key] = max(reading.sizes.get(key, 0), size)
 
     def _cost(
-        self, func: Any, name: str, kind: Kind, args: Any, kwargs: Any, result: Any, results: Sequence[Tensor]  # noqa: ANN401
+        self,
+        func: Any,
+        name: str,
+        kind: Kind,
+        args: Any,
+        kwargs: Any,
+        result: Any,
+        results: Sequence[Tensor],  # noqa: ANN401
     ) -> tuple[int, int]:
         """(MACs, products that are open)."""
         if kind in {Kind.CONTRACTS, Kind.TRANSFORMS}:
@@ -271,7 +310,7 @@ class Meter:
             return macs or 0, 0
         if kind is Kind.LOOKUP:
             return 0, sum(tensor.numel() for tensor in results)
-        if kind is Kind.PRODUCT:
+        if kind in {Kind.PRODUCT, Kind.ACCUMULATES}:
             operands = sum(1 for _ in _tensors((args, kwargs.get("other"))))
             return 0, sum(tensor.numel() for tensor in results) if operands > 1 or name in _OF_ONE else 0
         return 0, 0
@@ -280,15 +319,13 @@ class Meter:
         self, kind: Kind, sources: Sequence[Hashable], written: Sequence[Hashable], *, made: bool
     ) -> None:
         """Which tensors hold open products of the clip with something that does not depend on it."""
-        carries = kind in {Kind.PASSES, Kind.MOVES, Kind.ADDS, Kind.PRODUCT, Kind.LOOKUP}
+        carries = kind not in {Kind.CONTRACTS, Kind.TRANSFORMS, Kind.SUMS}
         if made or (carries and any(key in self._constant_products for key in sources)):
             self._constant_products.update(written)
         else:
             self._constant_products.difference_update(written)
 
-    def _note_reads(
-        self, name: str, kind: Kind, operands: Sequence[Operand], *, in_frontend: bool
-    ) -> None:
+    def _note_reads(self, name: str, kind: Kind, operands: Sequence[Operand], *, in_frontend: bool) -> None:
         """Which held tensors were used, copies aside; statistics that batch normalisation itself reads do not count."""
         if kind is Kind.MOVES and not any(operand.origin.of_the_clip for operand in operands):
             return
@@ -368,8 +405,17 @@ class _Mode(TorchDispatchMode):
         super().__init__()
         self._meter = meter
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Torch would import its compiler (seconds) only to see that it must not compile this."""
+        return False
+
     def __torch_dispatch__(  # type: ignore[override]
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None  # noqa: ANN401
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         kwargs = kwargs or {}
         name = func._schema.name
@@ -496,6 +542,12 @@ def _recurrent(args: Any, _result: Any) -> int:  # noqa: ANN401
     return formulas.recurrent([_shape(weight) for weight in weights], len(x) if packed else x.shape[0] * x.shape[1])
 
 
+def _quantised_recurrent(args: Any, _result: Any) -> int:  # noqa: ANN401
+    """(input, state, packed cells, …), dynamic quantisation: the input is (steps, batch, width) in either order."""
+    matrices = [_shape(tensor) for cell in args[2] for tensor in unpacked(cell) if tensor.dim() == 2]
+    return formulas.recurrent(matrices, args[0].shape[0] * args[0].shape[1])
+
+
 def _cell(args: Any, _result: Any) -> int:  # noqa: ANN401
     return formulas.recurrent([_shape(weight) for weight in args[2:4]], prod(args[0].shape[:-1]))
 
@@ -541,7 +593,7 @@ def _sums_of(points: int) -> Callable[[Any, Any], int]:
 def _quantised(args: Any, result: Any) -> int:  # noqa: ANN401
     """Packed weights: unpacked to see their shape. A convolution's weight has more than two axes."""
     packed = next(value for value in args if isinstance(value, torch.ScriptObject))
-    weight = packed.unpack()[0]
+    weight = unpacked(packed)[0]
     x, shape, out = args[0], tuple(weight.shape), tuple(result.shape)
     if len(shape) == 2:
         return formulas.linear(_shape(x), shape)
@@ -567,6 +619,7 @@ def _pairs(times: int) -> Callable[[Any, Any], int]:
 
 FORMULAS: Mapping[str, Callable[[Any, Any], int]] = {
     **{f"aten::{name}": _recurrent for name in ("gru", "lstm", "rnn_tanh", "rnn_relu")},
+    **{f"aten::quantized_{name}": _quantised_recurrent for name in ("gru", "lstm")},
     **{f"aten::{name}_cell": _cell for name in ("gru", "lstm", "rnn_tanh", "rnn_relu")},
     "aten::_native_multi_head_attention": _native_attention,
     "aten::_transformer_encoder_layer_fwd": _encoder_layer,
@@ -593,12 +646,29 @@ FORMULAS: Mapping[str, Callable[[Any, Any], int]] = {
     **{f"aten::grid_sampler{end}": _sums_of(4) for end in ("", "_2d", "_3d")},
     **{
         f"quantized::{name}": _quantised
-        for name in (
-            "linear linear_relu linear_dynamic linear_relu_dynamic linear_leaky_relu linear_tanh conv1d conv1d_relu "
-            "conv2d conv2d_relu conv2d_dynamic conv2d_add conv2d_add_relu conv3d conv3d_relu conv_transpose1d "
-            "conv_transpose2d conv_transpose3d conv1d_dynamic conv3d_dynamic linear_dynamic_fp16"
-        ).split()
+        for name in [
+            "linear",
+            "linear_relu",
+            "linear_dynamic",
+            "linear_relu_dynamic",
+            "linear_leaky_relu",
+            "linear_tanh",
+            "conv1d",
+            "conv1d_relu",
+            "conv2d",
+            "conv2d_relu",
+            "conv2d_dynamic",
+            "conv2d_add",
+            "conv2d_add_relu",
+            "conv3d",
+            "conv3d_relu",
+            "conv_transpose1d",
+            "conv_transpose2d",
+            "conv_transpose3d",
+            "conv1d_dynamic",
+            "conv3d_dynamic",
+            "linear_dynamic_fp16",
+        ]
     },
 }
 """MACs of operators that torch.utils.flop_counter lacks, from their arguments and result."""
-

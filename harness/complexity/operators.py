@@ -15,16 +15,17 @@ from typing import NamedTuple
 class Kind(StrEnum):
     """What an operator does with products that were not summed yet."""
 
-    CONTRACTS = "contracts" # its MACs follow from its shapes; what it gives holds no open product
-    TRANSFORMS = "transforms" # as CONTRACTS, and it sums the open products of its inputs (windowed FFT)
-    PRODUCT = "product" # element by element, of two tensors: open until something sums it
-    LOOKUP = "lookup" # a table read by numbers of the clip stands for a product
-    SUMS = "sums" # over axes: the open products of its inputs become MACs
-    ADDS = "adds" # element by element: two different open products become MACs
-    PASSES = "passes" # free arithmetic, element by element: open products stay open
-    MOVES = "moves" # no arithmetic: shapes, copies, types, constants
-    LEAVES = "leaves" # hands numbers to Python or lets them decide shapes: the cost may depend on the clip
-    DRAWS = "draws" # random numbers
+    CONTRACTS = "contracts"  # its MACs follow from its shapes; what it gives holds no open product
+    TRANSFORMS = "transforms"  # as CONTRACTS, and it sums the open products of its inputs (windowed FFT)
+    PRODUCT = "product"  # element by element, of two tensors: open until something sums it
+    LOOKUP = "lookup"  # a table read by numbers of the clip stands for a product
+    SUMS = "sums"  # over axes: the open products of its inputs become MACs
+    ACCUMULATES = "accumulates"  # a product of two tensors, added to a third
+    ADDS = "adds"  # element by element: two different open products become MACs
+    PASSES = "passes"  # free arithmetic, element by element: open products stay open
+    MOVES = "moves"  # no arithmetic: shapes, copies, types, constants
+    LEAVES = "leaves"  # hands numbers to Python or lets them decide shapes: the cost may depend on the clip
+    DRAWS = "draws"  # random numbers
 
 
 class Operator(NamedTuple):
@@ -106,8 +107,11 @@ _FREE: Mapping[tuple[Kind, str], str] = {
         index _unsafe_index index_select gather take take_along_dim embedding 
     """,
     (Kind.PRODUCT, "free until something sums it: then each product is a MAC"): """
-        mul multiply div divide true_divide pow float_power addcmul addcdiv lerp outer ger kron cross linalg_cross atan2
-        arctan2 glu bitwise_and ldexp copysign heaviside addr polar prod cumprod
+        mul multiply div divide true_divide pow float_power outer ger kron cross linalg_cross atan2
+        arctan2 glu bitwise_and ldexp copysign heaviside polar prod cumprod
+    """,
+    (Kind.ACCUMULATES, "free until the tensor it is added to holds another product"): """
+        addcmul addcdiv lerp addr
     """,
     (Kind.LEAVES, "the numbers of a clip decide: each clip is counted alone"): """
         _local_scalar_dense nonzero nonzero_static nonzero_numpy argwhere masked_select _unique _unique2 unique_dim
@@ -124,7 +128,7 @@ _CONTRACTS = """
     _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_efficient_attention
     _scaled_dot_product_cudnn_attention _scaled_dot_product_fused_attention_overrideable
     _native_multi_head_attention _transformer_encoder_layer_fwd
-    gru lstm rnn_tanh rnn_relu gru_cell lstm_cell rnn_tanh_cell rnn_relu_cell
+    gru lstm rnn_tanh rnn_relu gru_cell lstm_cell rnn_tanh_cell rnn_relu_cell quantized_gru quantized_lstm
     embedding_bag _embedding_bag _embedding_bag_forward_only
     cdist _cdist_forward _euclidean_dist pairwise_distance cosine_similarity pdist
     upsample_linear1d upsample_bilinear2d _upsample_bilinear2d_aa upsample_bicubic2d _upsample_bicubic2d_aa

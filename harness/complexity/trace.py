@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import prod
+from math import isqrt, prod
 from typing import Any
 
 import torch
@@ -48,7 +48,7 @@ def count(model: nn.Module, waveform: Tensor) -> Traced:
     analysis = FlopCountAnalysis(model, waveform)
     analysis.clear_op_handles().set_op_handle(**_Handlers().table())
     analysis.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
-    with torch.no_grad(), warnings.catch_warnings(), _untouched_hooks(model), _uncompiled(model):
+    with torch.no_grad(), warnings.catch_warnings(), _untouched_hooks(model):
         warnings.simplefilter("ignore")  # tracing warns about every shape that becomes a constant
         by_module = {name: int(macs) for name, macs in analysis.by_module().items()}
     return Traced(by_module, dict(analysis.by_operator()), _innermost(analysis, by_module))
@@ -75,25 +75,6 @@ def _untouched_hooks(model: nn.Module) -> Iterator[None]:
             for hooks, own in ((module._forward_pre_hooks, ahead), (module._forward_hooks, behind)):
                 for key in [key for key in hooks if key not in own]:
                     del hooks[key]
-
-
-@contextmanager
-def _uncompiled(model: nn.Module) -> Iterator[None]:
-    """Compiled modules run as they were written, since a compiled one cannot be traced."""
-    compiled = [module for module in model.modules() if isinstance(getattr(module, "_orig_mod", None), nn.Module)]
-    kept = [(module, module.forward) for module in compiled]
-    in_place = [(module, module._compiled_call_impl) for module in model.modules() if module._compiled_call_impl]
-    try:
-        for module in compiled:
-            module.forward = module._orig_mod.forward  # type: ignore[method-assign, union-attr]
-        for module, _ in in_place:
-            module._compiled_call_impl = None
-        yield
-    finally:
-        for module, forward in kept:
-            module.forward = forward  # type: ignore[method-assign]
-        for module, call in in_place:
-            module._compiled_call_impl = call
 
 
 class _Handlers:
@@ -128,7 +109,7 @@ class _Handlers:
             in_frontend = _in_frontend(outputs)
             macs, products = formula(inputs, outputs) if formula else (0, 0)
             effective = self._effective(name, kind, inputs, sources)
-            if effective in {Kind.PRODUCT, Kind.LOOKUP}:
+            if effective in {Kind.PRODUCT, Kind.ACCUMULATES, Kind.LOOKUP}:
                 products = products or _products(effective, inputs, outputs)
             carrying = [value for value in _keys(sources) if in_frontend or value not in self._features]
             summed = self._flow.step(effective, carrying, _keys(outputs), products)
@@ -228,9 +209,10 @@ def _convolution(inputs: Values, outputs: Values) -> tuple[int, int]:
     return formulas.convolution(*shapes, transposed=transposed is True), 0
 
 
-def _tensordot(inputs: Values, _outputs: Values) -> tuple[int, int]:
-    a, b, dims = get_shape(inputs[0]), get_shape(inputs[1]), inputs[2].toIValue()
-    return prod(a) * prod(b) // prod(a[dim] for dim in dims), 0
+def _tensordot(inputs: Values, outputs: Values) -> tuple[int, int]:
+    """The axes may be no constants of the trace: what both inputs have twice and the output has not is summed."""
+    a, b, out = (prod(get_shape(value)) for value in (inputs[0], inputs[1], outputs[0]))
+    return out * isqrt(a * b // max(out, 1)), 0
 
 
 def _einsum(inputs: Values, _outputs: Values) -> tuple[int, int]:
@@ -352,10 +334,7 @@ FORMULAS: Mapping[str, Callable[[Values, Values], tuple[int, int]]] = {
     "aten::baddbmm": _by_shapes(formulas.matmul, 1, 2),
     "aten::addbmm": _by_shapes(formulas.matmul, 1, 2),
     "aten::addmv": _by_shapes(formulas.matmul, 1, 2),
-    **{
-        f"aten::{name}": _by_shapes(formulas.matmul, 0, 1)
-        for name in ("matmul", "linalg_matmul", "mv", "dot", "vdot")
-    },
+    **{f"aten::{name}": _by_shapes(formulas.matmul, 0, 1) for name in ("matmul", "linalg_matmul", "mv", "dot", "vdot")},
     "aten::inner": _by_shapes(lambda a, b: prod(a) * prod(b[:-1]), 0, 1),
     "aten::einsum": _einsum,
     "aten::tensordot": _tensordot,
@@ -379,6 +358,5 @@ FORMULAS: Mapping[str, Callable[[Values, Values], tuple[int, int]]] = {
     "aten::upsample_bicubic2d": _interpolation(16),
     "aten::upsample_trilinear3d": _interpolation(8),
     "aten::grid_sampler": _interpolation(4),
-    "aten::quantized_gru": _recurrent,
 }
 """(MACs, open products) of the operators that contract, from the values of a trace."""
