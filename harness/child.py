@@ -140,7 +140,7 @@ def _train(job: Job) -> Answer:
     trained = entry.train(classifier, data, run)
     seconds = time.perf_counter() - start
     _require_classifier(trained, "train")
-    trained.cpu().eval()
+    complexity.evaluate(trained.cpu())
     _save(trained, job.folder / TRAINED)
     (job.folder / CHECKPOINT).unlink(missing_ok=True)
     weights = complexity.weights_digest(trained)

@@ -12,10 +12,10 @@ from torch import nn
 
 from harness.complexity.inventory import digest, take
 from harness.complexity.limits import require_within
-from harness.complexity.measuring import Measured, check_alone, measure
+from harness.complexity.measuring import Measured, check_alone, evaluate, measure
 from harness.complexity.scrutiny import Scrutiny
 
-__all__ = ["Measured", "Scrutiny", "check_alone", "measure", "require_within", "weights_digest"]
+__all__ = ["Measured", "Scrutiny", "check_alone", "evaluate", "measure", "require_within", "weights_digest"]
 
 
 def weights_digest(classifier: nn.Module) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any, Literal
@@ -44,7 +44,8 @@ class Held:
     values: int
     size: int
     storage: int
-    digest: Iterable[bytes] = field(repr=False, default=())
+    tensor: Tensor | None = field(repr=False, default=None)
+    content: bytes = field(repr=False, default=b"")
 
     @property
     def word(self) -> str:
@@ -86,8 +87,7 @@ def digest(held: Iterable[Held], names: frozenset[str] | None = None) -> str:
     for one in sorted(held, key=lambda item: item.name):
         if names is None or one.name in names:
             whole.update(f"{one.name} {one.dtype} {one.shape} ".encode())
-            for part in one.digest:
-                whole.update(part)
+            whole.update(one.content if one.tensor is None else _content(one.tensor))
     return whole.hexdigest()
 
 
@@ -99,23 +99,14 @@ def by_dtype(held: Iterable[Held]) -> dict[str, int]:
     return {dtype: size for dtype, size in sorted(sizes.items()) if size}
 
 
-class _Bytes:
-    """The bytes of a tensor, read when they are asked for."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self._tensor = tensor
-
-    def __iter__(self) -> Iterator[bytes]:
-        plain = self._tensor.detach().cpu()
-        if plain.is_quantized:
-            scales = _scales(plain)
-            yield np.asarray(scales, dtype=np.float64).tobytes()
-            plain = plain.int_repr()
-        if plain.layout is not torch.strided:
-            plain = plain.to_dense()
-        flat = plain.resolve_conj().resolve_neg().contiguous().flatten()
-        if flat.numel():
-            yield flat.view(torch.uint8).numpy().tobytes()
+def _content(tensor: Tensor) -> bytes:
+    """The bytes of a tensor's elements, and of the scales of a quantised one."""
+    plain = tensor.detach().cpu()
+    scales = np.asarray(_scales(plain), dtype=np.float64).tobytes() if plain.is_quantized else b""
+    plain = plain.int_repr() if plain.is_quantized else plain
+    plain = plain.to_dense() if plain.layout is not torch.strided else plain
+    flat = plain.resolve_conj().resolve_neg().contiguous().flatten()
+    return scales + (flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b"")
 
 
 class _Walk:
@@ -135,7 +126,7 @@ class _Walk:
         self.found.append(
             Held(
                 name, role, str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape),
-                tensor.numel() if size else 0, size, storage, _Bytes(tensor),
+                tensor.numel() if size else 0, size, storage, tensor,
             )
         )  # fmt: skip
 
@@ -161,11 +152,13 @@ class _Walk:
             self.seen.add(id(item))
             self._alive.append(item)
         if plain.size > SMALL:
-            self.found.append(Held(name, "attribute", "python", (), plain.values, plain.size, 0, (plain.digest(),)))
+            self.found.append(Held(name, "attribute", "python", (), plain.values, plain.size, 0, None, plain.digest()))
 
     def _array(self, name: str, array: np.ndarray[Any, Any]) -> None:
         kept = np.ascontiguousarray(array).tobytes() if array.dtype != object else b""
-        self.found.append(Held(name, "attribute", str(array.dtype), array.shape, array.size, array.nbytes, 0, (kept,)))
+        self.found.append(
+            Held(name, "attribute", str(array.dtype), array.shape, array.size, array.nbytes, 0, None, kept)
+        )
 
     def _packed(self, name: str, packed: torch.ScriptObject) -> None:
         """Weights and biases packed for a quantised kernel."""

@@ -71,6 +71,9 @@ def measure(entry: Entry, classifier: Classifier, task: Task) -> Measured:
 
 def _measured(entry: Entry, classifier: Classifier, task: Task) -> Measured:
     held = inventory.take(classifier)
+    for one in held:
+        if one.tensor is not None and one.tensor.requires_grad and one.tensor.is_leaf:
+            one.tensor.requires_grad_(False)  # nothing is learnt from here on, and a trace takes no constant that does
     waveforms = probes(classifier, task)
     devices = (*task.devices, UNKNOWN_DEVICE) if task.device_revealed and task.devices else (None,)
     inspection = Inspection()
@@ -217,7 +220,8 @@ def _traced(
     counted: str,
 ) -> int | None:
     """MACs by the trace; None where a network holds modules that cannot be traced."""
-    predictor = Predictor(entry, classifier, (device,) if device else None).eval()
+    predictor = Predictor(entry, classifier, (device,) if device else None)
+    evaluate(predictor)
     try:
         found = trace.count(predictor, waveform)
     except Mistake:

@@ -224,7 +224,9 @@ class Meter:
         in_frontend = _within("frontend", module)
         self._note_reads(name, kind, operands, in_frontend=in_frontend)
         macs, products = self._cost(func, name, kind, args, kwargs, result, results)
-        constant = kind in {Kind.PRODUCT, Kind.ACCUMULATES, Kind.LOOKUP} and any(not operand.origin.of_the_clip for operand in operands)
+        constant = kind in {Kind.PRODUCT, Kind.ACCUMULATES, Kind.LOOKUP} and any(
+            not operand.origin.of_the_clip for operand in operands
+        )
         written = [_key(tensor) for tensor in results]
         sources = [operand.key for operand in operands]
         if in_frontend:

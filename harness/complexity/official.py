@@ -11,6 +11,7 @@ import torchinfo
 from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 
+from harness.complexity.eager import uncompiled
 from harness.results import Folded
 
 
@@ -23,7 +24,8 @@ def mult_adds(classifier: nn.Module, features: object) -> tuple[int, int]:
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchinfo uses an interface of torch that is deprecated
         network = copy.deepcopy(classifier).float()
-        summary = torchinfo.summary(network, input_data=features, verbose=0, device=_device(features))
+        with uncompiled(network):
+            summary = torchinfo.summary(network, input_data=features, verbose=0, device=_device(features))
     return int(summary.total_mult_adds), int(summary.total_params)
 
 

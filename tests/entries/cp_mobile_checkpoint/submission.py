@@ -29,7 +29,7 @@ def build(config: Config, task: Task) -> Classifier:
     return Released(config, task)
 
 
-def train(classifier: Released, data: TrainingData, run: Run) -> Classifier:  # noqa: ARG001 - the contract's words
+def train(classifier: Released, data: TrainingData, run: Run) -> Classifier:
     tensors = load_file(classifier.config.checkpoint)
     state = {key.removeprefix(PREFIX): value for key, value in tensors.items() if key.startswith(PREFIX)}
     classifier.network.load_state_dict(state, strict=True)

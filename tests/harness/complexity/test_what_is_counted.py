@@ -75,7 +75,9 @@ FREE: dict[str, nn.Module] = {
     "pre-emphasis as a convolution": Given(
         lambda self, x: F.conv1d(x.reshape(-1, 1, 100), self.k).reshape(-1, 80, 99), k=torch.tensor([[[-0.97, 1.0]]])
     ),
-    "a window made on the spot": Given(lambda _, x: torch.stft(x[:, 0], 64, window=torch.hann_window(64), return_complex=True).abs()),
+    "a window made on the spot": Given(
+        lambda _, x: torch.stft(x[:, 0], 64, window=torch.hann_window(64), return_complex=True).abs()
+    ),
 }
 
 
@@ -173,7 +175,9 @@ SUMS = {
     "a list of products, stacked": lambda x, w: torch.stack([x[:, i : i + 1] * w[i] for i in range(20)]).sum(0),
     "einsum": lambda x, w: torch.einsum("bi,ij->bj", x, w),
     "einsum with three operands": lambda x, w: torch.einsum("bi,ij,j->bj", x, w, torch.ones(10)),
-    "outer products": lambda x, w: torch.stack([torch.outer(x[0], w[:, j]).diagonal() for j in range(10)], 1).sum(0, keepdim=True),
+    "outer products": lambda x, w: torch.stack([torch.outer(x[0], w[:, j]).diagonal() for j in range(10)], 1).sum(
+        0, keepdim=True
+    ),
     "tensordot": lambda x, w: torch.tensordot(x, w, dims=1),
     "inner": lambda x, w: torch.inner(x, w.T.contiguous()),
     "vectors": lambda x, w: torch.stack([torch.dot(x[0], w[:, j]) for j in range(10)]).unsqueeze(0),

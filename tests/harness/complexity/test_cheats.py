@@ -1,0 +1,114 @@
+"""Entries that try to pass a limit without meeting it: each is refused or counted in full."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness import complexity, editions
+from harness.contract import Clips, Task
+from harness.outcomes import Mistake
+from harness.results import Complexity
+from tests.harness.complexity import baselines_by_name
+
+CHEATS = Path(__file__).resolve().parents[2] / "entries" / "cheats"
+TASK = Task(("bus", "park", "tram"), 1.0, ("a",))
+EDITION = editions.load("dcase2024")
+
+LIMITS = "limits.complexity"
+VERDICTS = {
+    "batch_statistics": "predict.alone",
+    "compiled": LIMITS,
+    "custom_function": "count.operator",
+    "custom_operator": "count.operator",
+    "device_from_the_name": "AttributeError",
+    "exported": LIMITS,
+    "functional_convolution": LIMITS,
+    "half_in_numpy": "count.outside",
+    "hidden_products": LIMITS,
+    "hides_from_the_trace": LIMITS,
+    "learnable_frontend": LIMITS,
+    "loud_clips": LIMITS,
+    "posing_frontend": LIMITS,
+    "prune_masks": LIMITS,
+    "random_weights": "predict.random",
+    "remembers_earlier_clips": "predict.alone",
+    "scripted": LIMITS,
+    "statistics_as_weights": LIMITS,
+    "swapped_later": "predict.alone",
+    "table_of_answers": "count.outside",
+    "table_of_products": LIMITS,
+    "weights_from_disk": "predict.pure",
+    "weights_in_attributes": LIMITS,
+    "weights_in_buffers": LIMITS,
+    "weights_in_closure": LIMITS,
+    "weights_in_globals": LIMITS,
+    "weights_in_text": LIMITS,
+    "works_in_a_thread": "count.outside",
+    "written_by_numpy": "count.outside",
+}
+"""The rule that each cheat meets."""
+
+
+def clips_at(rows: Sequence[int]) -> Clips:
+    """Test clips: noise, every third of them loud."""
+    made = []
+    for row in rows:
+        noise = torch.randn(8000, generator=torch.Generator().manual_seed(row))
+        made.append(noise * (0.9 if row % 3 == 0 else 0.05))
+    return Clips(torch.stack(made), 8000)
+
+
+def walk(folder: Path, task: Task = TASK) -> Complexity:
+    """Checks, predicts 30 clips in batches of 8 and checks again, as the referee does."""
+    torch.manual_seed(0)
+    entry = baselines_by_name.load(folder)
+    classifier = entry.build(entry.Config(), task)
+    measured = complexity.measure(entry, classifier, task)
+    complexity.require_within(measured.complexity, EDITION)
+    complexity.check_alone(entry, classifier, task)
+    scrutiny = complexity.Scrutiny(entry, classifier, measured)
+    with torch.inference_mode():
+        batches = [range(start, min(start + 8, 30)) for start in range(0, 30, 8)]
+        logits = torch.cat([scrutiny.predict(clips_at(rows)) for rows in batches])
+        found = scrutiny.finish(clips_at, logits)
+    complexity.require_within(found, EDITION)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(VERDICTS))
+@pytest.mark.filterwarnings("ignore")  # cheats may warn as they like
+def test_a_cheat_is_refused_or_counted_in_full(name: str) -> None:
+    try:
+        walk(CHEATS / name)
+    except Mistake as mistake:
+        assert mistake.rule == VERDICTS[name], str(mistake)[:300]
+    except AttributeError as error:
+        assert VERDICTS[name] == "AttributeError", error
+    else:
+        pytest.fail("nothing was noticed")
+
+
+def test_every_cheat_has_its_verdict() -> None:
+    assert {folder.name for folder in CHEATS.iterdir() if folder.is_dir() and folder.name != "__pycache__"} == set(
+        VERDICTS
+    )
+
+
+def test_loud_clips_are_named_with_what_they_cost() -> None:
+    entry = baselines_by_name.load(CHEATS / "loud_clips")
+    torch.manual_seed(0)
+    classifier = entry.build(entry.Config(), TASK)
+    measured = complexity.measure(entry, classifier, TASK)
+    scrutiny = complexity.Scrutiny(entry, classifier, measured)
+    with torch.inference_mode():
+        found = scrutiny.finish(clips_at, scrutiny.predict(clips_at(range(12))))
+    once = 16 * 16 * 9 * 80 * 51
+    assert found.macs == measured.complexity.macs + 5 * once
+    assert found.costliest_clip is not None
+    assert f"{found.macs:,}" in found.costliest_clip
+    assert math.isclose(measured.complexity.macs, once, rel_tol=0.07)

@@ -1,0 +1,558 @@
+"""Random stacks of layers cost what hand formulas say, by the trace and by the meter.
+
+The formulas are derived here from the definition alone: a MAC is a product that is added to others, so a layer that
+contracts costs what it gives times what each number of it is summed from (padding included, as if it were stored).
+Bias, activations, norms in evaluation mode, pooling, dropout, residual additions and reshapes are free.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from harness.results import Complexity
+from tests.harness.complexity.probes import count
+
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
+
+Shape = tuple[int, ...]
+Axes = tuple[int, int]
+
+LARGEST = 1_500
+"""Numbers of one clip between two layers: a stack crops what is larger, so that an example takes milliseconds."""
+
+
+def examples(number: int) -> settings:
+    checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+    return settings(max_examples=number, deadline=None, derandomize=True, suppress_health_check=checks)
+
+
+class Layer(NamedTuple):
+    """A module, the shape that it gives for one clip, and what it costs by hand."""
+
+    module: nn.Module
+    gives: Shape
+    macs: int
+
+
+def shape_after(module: nn.Module, takes: Shape) -> Shape:
+    with torch.no_grad():
+        return tuple(module.eval()(torch.randn(1, *takes)).shape[1:])
+
+
+def layer(module: nn.Module, takes: Shape, macs: int = 0) -> Layer:
+    return Layer(module, shape_after(module, takes), macs)
+
+
+class Does(nn.Module):
+    """A module that does what it is given to its input, with modules and weights of its own in `held`."""
+
+    def __init__(self, does: Callable[[Any, Tensor], Tensor], /, **held: nn.Module | Tensor) -> None:
+        super().__init__()
+        self.does = does
+        for name, value in held.items():
+            setattr(self, name, nn.Parameter(value) if isinstance(value, Tensor) else value)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.does(self, x)
+
+
+def fitted(y: Tensor, shape: Sequence[int]) -> Tensor:
+    """`y` repeated and cropped to another shape: free."""
+    size, flat = prod(shape), y.flatten(1)
+    return flat.repeat(1, -(-size // flat.shape[1]))[:, :size].reshape(len(y), *shape)
+
+
+def weight(*shape: int) -> Tensor:
+    return torch.randn(*shape) * 0.1
+
+
+def divisors(number: int) -> st.SearchStrategy[int]:
+    return st.sampled_from([one for one in range(1, number + 1) if number % one == 0])
+
+
+flags = st.booleans()
+few = st.integers(1, 5)
+
+
+# Convolutions: takes (channels, *space).
+
+
+@st.composite
+def convolution(draw: st.DrawFn, takes: Shape) -> Layer:
+    channels, *space = takes
+    groups = draw(divisors(channels))
+    gives = groups * draw(st.integers(1, max(1, 8 // groups)))
+    same = draw(flags)
+    padding = [0 if same else draw(st.integers(0, 2)) for _ in space]
+    dilation = [draw(st.integers(1, 3)) for _ in space]
+    most = [5 if same else min(5, (n + 2 * p - 1) // d + 1) for n, p, d in zip(space, padding, dilation, strict=True)]
+    kernel = [draw(st.integers(1, top)) for top in most]
+    stride = [1 if same else draw(st.integers(1, 3)) for _ in space]
+    kind: Any = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[len(space) - 1]
+    module = kind(
+        channels, gives, tuple(kernel), tuple(stride), "same" if same else tuple(padding), tuple(dilation), groups,
+        bias=draw(flags), padding_mode=draw(st.sampled_from(["zeros", "zeros", "replicate"])),
+    )  # fmt: skip
+    shape = shape_after(module, takes)
+    return Layer(module, shape, prod(shape) * (channels // groups) * prod(kernel))
+
+
+@st.composite
+def transposed_convolution(draw: st.DrawFn, takes: Shape) -> Layer:
+    """Each number that comes in meets each number of the kernel, also where padding drops the product."""
+    channels, *space = takes
+    groups = draw(divisors(channels))
+    gives = groups * draw(st.integers(1, max(1, 8 // groups)))
+    kernel = [draw(st.integers(1, 4)) for _ in space]
+    stride = [draw(st.integers(1, 3)) for _ in space]
+    dilation = [draw(st.integers(1, 2)) for _ in space]
+    more = [draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True)]
+    ends = [(n - 1) * s + d * (k - 1) + o for n, s, d, k, o in zip(space, stride, dilation, kernel, more, strict=True)]
+    padding = [draw(st.integers(0, min(2, end // 2))) for end in ends]
+    kind: Any = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)[len(space) - 1]
+    module = kind(
+        channels, gives, tuple(kernel), tuple(stride), tuple(padding), tuple(more), groups, draw(flags), tuple(dilation)
+    )
+    return layer(module, takes, prod(takes) * (gives // groups) * prod(kernel))
+
+
+# Matrices.
+
+
+@st.composite
+def linear(draw: st.DrawFn, takes: Shape) -> Layer:
+    gives = draw(st.integers(1, 9))
+    return layer(nn.Linear(takes[-1], gives, bias=draw(flags)), takes, prod(takes) * gives)
+
+
+@st.composite
+def matrix_product(draw: st.DrawFn, takes: Shape) -> Layer:
+    """A product of (*, rows, columns) with weights from either side, or with itself."""
+    *outer, rows, columns = takes
+    new, many = draw(few), prod(outer)
+    choices: dict[str, tuple[Callable[[Any, Tensor], Tensor], Shape, int]] = {
+        "right": (lambda s, x: x @ s.w, (columns, new), prod(takes) * new),
+        "left": (lambda s, x: s.w @ x, (new, rows), prod(takes) * new),
+        "batched": (lambda s, x: x @ s.w, (*outer, columns, new), prod(takes) * new),
+        "broadcast": (lambda s, x: x.unsqueeze(1) @ s.w, (new, *[1] * len(outer), columns, 2), prod(takes) * new * 2),
+        "vector": (lambda s, x: torch.matmul(x, s.w).unsqueeze(-1), (columns,), prod(takes)),
+        "gram": (lambda _, x: x @ x.mT, (), many * rows * rows * columns),
+        "tensordot": (lambda s, x: torch.tensordot(x, s.w, dims=1), (columns, new, 2), prod(takes) * new * 2),
+        "bmm": (
+            lambda s, x: torch.bmm(x.reshape(-1, rows, columns), s.w).reshape(len(x), *outer, rows, new),
+            (many, columns, new), prod(takes) * new,
+        ),
+        "baddbmm": (
+            lambda s, x: torch.baddbmm(s.w[:, :1], x.reshape(-1, rows, columns), s.w).reshape(1, *outer, rows, new),
+            (many, columns, new), prod(takes) * new,
+        ),
+        "addmm": (
+            lambda s, x: torch.addmm(s.w[0], x.reshape(-1, columns), s.w).reshape(len(x), *outer, rows, new),
+            (columns, new), prod(takes) * new,
+        ),
+    }  # fmt: skip
+    does, shape, macs = choices[draw(st.sampled_from(sorted(choices)))]
+    return layer(Does(does, w=weight(*shape)), takes, macs)
+
+
+@st.composite
+def bilinear(draw: st.DrawFn, takes: Shape) -> Layer:
+    """Pair by pair: x1 with each matrix, what comes out with x2."""
+    gives, second, columns = draw(few), draw(st.integers(1, takes[-1])), takes[-1]
+    module = Does(lambda s, x: s.form(x, x[..., :second]), form=nn.Bilinear(columns, second, gives, bias=draw(flags)))
+    return layer(module, takes, prod(takes[:-1]) * gives * second * (columns + 1))
+
+
+def pair_macs(first: str, second: str, keeps: str, sizes: dict[str, int]) -> int:
+    """MACs of one product of two tensors; a letter of one alone is summed before, with nothing to multiply."""
+    alone = {letter for letter in set(first) ^ set(second) if letter not in keeps}
+    summed = {letter for letter in set(first) & set(second) if letter not in keeps}
+    return prod(sizes[letter] for letter in (set(first) | set(second)) - alone) if summed else 0
+
+
+def einsum_macs(equation: str, sizes: dict[str, int]) -> int:
+    """MACs of an equation whose operands are multiplied pair by pair, from left to right."""
+    operands, gives = equation.split("->")
+    first, *others = operands.split(",")
+    macs = 0
+    for number, second in enumerate(others):
+        keeps = gives + "".join(others[number + 1 :])
+        macs += pair_macs(first, second, keeps, sizes)
+        first = "".join(sorted(letter for letter in set(first + second) if letter in keeps))
+    return macs
+
+
+@st.composite
+def equations(draw: st.DrawFn, takes: Shape, operands: int) -> tuple[str, dict[str, int]]:
+    """An equation of an activation "z..." (z: the batch) and weights, whose last product sums; and sizes of letters."""
+    mine = "abcd"[: len(takes)]
+    sizes = {**dict(zip(mine, takes, strict=True)), "z": 1, "m": draw(few), "n": draw(few)}
+    letters, terms = mine + "mn", ["z" + mine]
+    for _ in range(operands - 1):
+        chosen = draw(st.lists(st.sampled_from(letters), min_size=1, max_size=4, unique=True))
+        terms.append("".join(chosen))
+    used = sorted({letter for term in terms for letter in term} - {"z"})
+    kept = draw(st.lists(st.sampled_from(used), min_size=1, max_size=3, unique=True))
+    before = "".join(terms[:-1])
+    assume(any(letter in before and letter not in kept for letter in terms[-1]))
+    return f"{','.join(terms)}->z{''.join(kept)}", sizes
+
+
+def einsum(operands: int) -> Callable[[Shape], st.SearchStrategy[Layer]]:
+    @st.composite
+    def made(draw: st.DrawFn, takes: Shape) -> Layer:
+        equation, sizes = draw(equations(takes, operands))
+        shapes = [[sizes[letter] for letter in term] for term in equation.split("->")[0].split(",")[1:]]
+        weights = {f"w{number}": weight(*shape) for number, shape in enumerate(shapes)}
+        module = Does(lambda s, x: torch.einsum(equation, x, *s.parameters()), **weights)
+        module.extra_repr = lambda: f"{equation}, {sizes}"  # type: ignore[method-assign]
+        return layer(module, takes, einsum_macs(equation, sizes))
+
+    return made
+
+
+# Recurrence and attention: takes (steps, features).
+
+
+@st.composite
+def recurrence(draw: st.DrawFn, takes: Shape) -> Layer:
+    steps, features = takes
+    name = draw(st.sampled_from(["GRU", "LSTM", "RNN", "LSTM with projection"]))
+    hidden, layers, both = draw(st.integers(2, 6)), draw(st.integers(1, 3)), draw(flags)
+    proj = draw(st.integers(1, hidden - 1)) if "projection" in name else 0
+    kind: Any = getattr(nn, name.split()[0])
+    gates, state, ways = {"GRU": 3, "LSTM": 4, "RNN": 1}[name.split()[0]], proj or hidden, 1 + both
+    module = kind(
+        features, hidden, layers, bias=draw(flags), batch_first=True, bidirectional=both, **{"proj_size": proj} if proj else {}
+    )
+    macs = 0
+    for number in range(layers):
+        comes_in = features if number == 0 else ways * state
+        macs += ways * steps * (gates * hidden * (comes_in + state) + proj * hidden)
+    return layer(Does(lambda s, x: s.cells(x)[0], cells=module), takes, macs)
+
+
+def attention_macs(queries: int, keys: int, width: int, *, takes: tuple[int, int], more_keys: int = 0) -> int:
+    """Projections of queries, keys and values, scores, weighted sums, and the projection of those."""
+    projections = 2 * queries * width * width + keys * sum(takes) * width
+    return projections + 2 * queries * (keys + more_keys) * width
+
+
+@st.composite
+def self_attention(draw: st.DrawFn, takes: Shape) -> Layer:
+    steps, width = takes
+    with_bias, with_zero = draw(flags), draw(flags)
+    attention = nn.MultiheadAttention(
+        width, draw(divisors(width)), dropout=0.1, bias=draw(flags), add_bias_kv=with_bias, add_zero_attn=with_zero,
+        batch_first=True,
+    )  # fmt: skip
+    says, averaged = draw(flags), draw(flags)
+    module = Does(
+        lambda s, x: s.attention(x, x, x, need_weights=says, average_attn_weights=averaged)[0], attention=attention
+    )
+    more = with_bias + with_zero
+    return layer(module, takes, attention_macs(steps, steps, width, takes=(width, width), more_keys=more))
+
+
+@st.composite
+def cross_attention(draw: st.DrawFn, takes: Shape) -> Layer:
+    """Keys and values are learnt, and of another length and width."""
+    steps, width = takes
+    keys, kdim, vdim, says = draw(few), draw(few), draw(few), draw(flags)
+    attention = nn.MultiheadAttention(width, draw(divisors(width)), kdim=kdim, vdim=vdim, batch_first=True)
+    module = Does(
+        lambda s, x: s.attention(x, s.k.expand(len(x), -1, -1), s.v.expand(len(x), -1, -1), need_weights=says)[0],
+        attention=attention, k=weight(keys, kdim), v=weight(keys, vdim),
+    )  # fmt: skip
+    return layer(module, takes, attention_macs(steps, keys, width, takes=(kdim, vdim)))
+
+
+@st.composite
+def encoder_layers(draw: st.DrawFn, takes: Shape) -> Layer:
+    steps, width = takes
+    inner, number = draw(st.integers(1, 9)), draw(st.integers(1, 2))
+    first = nn.TransformerEncoderLayer(
+        width, draw(divisors(width)), inner, activation=draw(st.sampled_from(["relu", "gelu"])), batch_first=True,
+        norm_first=draw(flags), bias=draw(flags),
+    )  # fmt: skip
+    module = first if number == 1 else nn.TransformerEncoder(first, number, enable_nested_tensor=False)
+    each = attention_macs(steps, steps, width, takes=(width, width)) + 2 * steps * width * inner
+    return layer(module, takes, number * each)
+
+
+@st.composite
+def decoder_layer(draw: st.DrawFn, takes: Shape) -> Layer:
+    steps, width = takes
+    inner, keys = draw(st.integers(1, 9)), draw(few)
+    decoder = nn.TransformerDecoderLayer(width, draw(divisors(width)), inner, batch_first=True, norm_first=draw(flags))
+    module = Does(lambda s, x: s.decoder(x, s.memory.expand(len(x), -1, -1)), decoder=decoder, memory=weight(keys, width))
+    attentions = sum(attention_macs(steps, length, width, takes=(width, width)) for length in (steps, keys))
+    return layer(module, takes, attentions + 2 * steps * width * inner)
+
+
+@st.composite
+def scaled_dot_product_attention(draw: st.DrawFn, takes: Shape) -> Layer:
+    """Takes (heads, steps, width); keys of another length, values of another width, fewer heads of both."""
+    heads, steps, width = takes
+    keys, values, shared = draw(few), draw(few), draw(divisors(heads))
+    held = {"k": weight(1, shared, keys, width), "v": weight(1, shared, keys, values)}
+    mask = draw(st.sampled_from(["none", "learnt", "causal"]))
+    if mask == "learnt":
+        held["mask"] = weight(steps, keys)
+
+    def does(s: Any, x: Tensor) -> Tensor:
+        added = s.mask if mask == "learnt" else None
+        return F.scaled_dot_product_attention(
+            x, s.k, s.v, attn_mask=added, is_causal=mask == "causal", enable_gqa=shared != heads
+        )
+
+    return layer(Does(does, **held), takes, heads * steps * keys * (width + values))
+
+
+@st.composite
+def attention_to_itself(draw: st.DrawFn, takes: Shape) -> Layer:
+    heads, steps, width = takes
+    values, causal = draw(st.integers(1, width)), draw(flags)
+    module = Does(lambda _, x: F.scaled_dot_product_attention(x, x.flip(2), x[..., :values], is_causal=causal))
+    return layer(module, takes, heads * steps * steps * (width + values))
+
+
+# Gates: takes (channels, *space).
+
+
+@st.composite
+def gate(draw: st.DrawFn, takes: Shape) -> Layer:
+    """Squeeze and excite: products of the gate are free before another layer, and count where they are summed."""
+    channels, *space = takes
+    inner, gives, summed = draw(few), draw(few), draw(flags)
+    axes = tuple(range(2, 2 + len(space)))
+
+    def gated(s: Any, x: Tensor) -> Tensor:
+        opened = torch.sigmoid(s.up(F.relu(s.down(x.mean(axes)))))
+        return x * opened.reshape(len(x), -1, *[1] * len(space))
+
+    held: dict[str, nn.Module] = {"down": nn.Linear(channels, inner), "up": nn.Linear(inner, channels)}
+    if summed:
+        return layer(Does(lambda s, x: gated(s, x).mean(axes), **held), takes, 2 * channels * inner + prod(takes))
+    out = nn.Linear(channels, gives)
+    module = Does(lambda s, x: s.out(gated(s, x).movedim(1, -1)).movedim(-1, 1), out=out, **held)
+    return layer(module, takes, 2 * channels * inner + prod(takes) * gives)
+
+
+# What is free.
+
+ACTIVATIONS: tuple[Callable[[], nn.Module], ...] = (
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid,
+    nn.Tanh, nn.Softplus, nn.PReLU, nn.Identity, nn.Dropout, nn.LogSigmoid,
+    lambda: nn.GELU("tanh"), lambda: nn.Softmax(-1), lambda: nn.LogSoftmax(1),
+)  # fmt: skip
+
+
+@st.composite
+def activation(draw: st.DrawFn, takes: Shape) -> Layer:
+    halved = [axis + 1 for axis, size in enumerate(takes) if size % 2 == 0]
+    if halved and draw(st.integers(0, 5)) == 0:
+        return layer(nn.GLU(draw(st.sampled_from(halved))), takes)
+    if draw(st.integers(0, 5)) == 0:
+        return layer(nn.PReLU(takes[0]), takes)
+    return layer(draw(st.sampled_from(ACTIVATIONS))(), takes)
+
+
+@st.composite
+def norm(draw: st.DrawFn, takes: Shape) -> Layer:
+    channels, *space = takes
+    affine = draw(flags)
+    kinds: list[Callable[[], nn.Module]] = [
+        lambda: nn.LayerNorm(takes[-1], elementwise_affine=affine),
+        lambda: nn.LayerNorm(takes, bias=False),
+        lambda: nn.RMSNorm(takes[-1]),
+    ]
+    if channels * prod(space) > 1 and prod(space) > 1:
+        kinds.append(lambda: nn.GroupNorm(draw(divisors(channels)), channels, affine=affine))
+    if len(space) <= 3:
+        batch: Any = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)[len(space)]
+        kinds.append(lambda: batch(channels, affine=affine))
+    if 1 <= len(space) <= 3 and prod(space) > 1:
+        instance: Any = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)[len(space) - 1]
+        tracked = draw(flags)
+        kinds.append(lambda: instance(channels, affine=affine, track_running_stats=tracked))
+    return layer(draw(st.sampled_from(kinds))(), takes)
+
+
+@st.composite
+def pooling(draw: st.DrawFn, takes: Shape) -> Layer:
+    _, *space = takes
+    axes, modules = len(space), torch.nn
+    name = draw(st.sampled_from(["Max", "Avg", "AdaptiveMax", "AdaptiveAvg", "mean", "amax", "sum"]))
+    if name in {"mean", "amax", "sum"}:
+        over = draw(st.sampled_from(range(1, 1 + len(takes))))
+        return layer(Does(lambda _, x: getattr(x, name)(over, keepdim=True)), takes)
+    kind: Any = getattr(modules, f"{name}Pool{axes}d")
+    if name.startswith("Adaptive"):
+        return layer(kind(tuple(draw(st.integers(1, 6)) for _ in space)), takes)
+    kernel = tuple(draw(st.integers(1, min(4, size))) for size in space)
+    stride = tuple(draw(st.integers(1, 3)) for _ in space)
+    padding = tuple(draw(st.integers(0, size // 2)) for size in kernel)
+    return layer(kind(kernel, stride, padding, ceil_mode=draw(flags)), takes)
+
+
+@st.composite
+def reshape(draw: st.DrawFn, takes: Shape) -> Layer:
+    order = tuple(draw(st.permutations(range(1, 1 + len(takes)))))
+    choices: list[Callable[[Any, Tensor], Tensor]] = [
+        lambda _, x: x.permute(0, *order),
+        lambda _, x: x.permute(0, *order).flatten(1, -1 if len(order) < 3 else 2),
+        lambda _, x: x.flatten(1).unflatten(1, (1, -1)),
+        lambda _, x: torch.cat([x, x.flip(1)], order[0]),
+        lambda _, x: torch.stack(x.chunk(2, order[0])[:1] * 2, 1).flatten(1, 2),
+        lambda _, x: F.pad(x, (1, 1)),
+        lambda _, x: x.roll(1, order[0]).narrow(order[0], 0, 1),
+    ]
+    return layer(Does(draw(st.sampled_from(choices))), takes)
+
+
+# Stacks.
+
+
+class Kind(NamedTuple):
+    """Layers of one kind, and for how few and how many axes there are some."""
+
+    layers: Callable[[Shape], st.SearchStrategy[Layer]]
+    axes: Axes
+
+
+CONTRACTIONS = {
+    "convolution": Kind(convolution, (2, 4)),
+    "transposed convolution": Kind(transposed_convolution, (2, 4)),
+    "linear": Kind(linear, (1, 4)),
+    "matrix product": Kind(matrix_product, (2, 4)),
+    "bilinear": Kind(bilinear, (1, 3)),
+    "einsum of two": Kind(einsum(2), (1, 4)),
+    "einsum of three": Kind(einsum(3), (1, 3)),
+    "recurrence": Kind(recurrence, (2, 2)),
+    "self-attention": Kind(self_attention, (2, 2)),
+    "cross-attention": Kind(cross_attention, (2, 2)),
+    "encoder layers": Kind(encoder_layers, (2, 2)),
+    "decoder layer": Kind(decoder_layer, (2, 2)),
+    "scaled dot product attention": Kind(scaled_dot_product_attention, (3, 3)),
+    "attention to itself": Kind(attention_to_itself, (3, 3)),
+    "gate": Kind(gate, (2, 4)),
+}
+FREE = {
+    "activation": Kind(activation, (1, 4)),
+    "norm": Kind(norm, (1, 4)),
+    "pooling": Kind(pooling, (2, 4)),
+    "reshape": Kind(reshape, (1, 4)),
+}
+KINDS = CONTRACTIONS | FREE
+
+
+@st.composite
+def shapes(draw: st.DrawFn, axes: Axes = (1, 4)) -> Shape:
+    number = draw(st.integers(*axes))
+    largest = (12, 9, 7, 4)[number - 1]
+    return tuple(draw(st.integers(1, largest)) for _ in range(number))
+
+
+class Stack(NamedTuple):
+    """A network, the shape that it takes for one clip, and what it costs by hand."""
+
+    network: nn.Module
+    takes: Shape
+    macs: int
+
+
+def of_kind(name: str) -> st.SearchStrategy[Stack]:
+    @st.composite
+    def made(draw: st.DrawFn) -> Stack:
+        takes = draw(shapes(KINDS[name].axes))
+        one = draw(KINDS[name].layers(takes))
+        return Stack(one.module, takes, one.macs)
+
+    return made()
+
+
+def cropped(shape: Shape) -> nn.Module:
+    small = tuple(min(size, 5) for size in (prod(shape[:-3]), *shape[-3:]) if len(shape) > 4 or size)
+    return Does(lambda _, x: fitted(x, small))
+
+
+@st.composite
+def layers(draw: st.DrawFn, takes: Shape) -> Layer:
+    """A layer of any kind that takes this shape."""
+    if not 1 <= len(takes) <= 4 or prod(takes) > LARGEST:
+        return layer(cropped(takes), takes)
+    names = [name for name, kind in KINDS.items() if kind.axes[0] <= len(takes) <= kind.axes[1]]
+    return draw(KINDS[draw(st.sampled_from(names))].layers(takes))
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> Stack:
+    """One to five layers after each other; some are the branch of a residual connection."""
+    takes = shape = draw(shapes())
+    modules: list[nn.Module] = []
+    macs = 0
+    for _ in range(draw(st.integers(1, 5))):
+        one = draw(layers(shape))
+        if draw(st.integers(0, 3)) == 0:
+            one = layer(Does(lambda s, x: x + fitted(s.branch(x), x.shape[1:]), branch=one.module), shape, one.macs)
+        modules.append(one.module)
+        shape, macs = one.gives, macs + one.macs
+    return Stack(nn.Sequential(*modules), takes, macs)
+
+
+def agreed(stack: Stack) -> Complexity:
+    """What the stack costs, once both counts and the formula agree."""
+    found = count(stack.network, *stack.takes)
+    assert (found.traced_macs, found.metered_macs) == (stack.macs, stack.macs)
+    assert found.macs == stack.macs
+    return found
+
+
+@pytest.mark.parametrize("name", CONTRACTIONS)
+@examples(20)
+@given(data=st.data())
+def test_a_layer_costs_what_its_formula_says(name: str, data: st.DataObject) -> None:
+    assert agreed(data.draw(of_kind(name))).macs > 0
+
+
+@pytest.mark.parametrize("name", FREE)
+@examples(20)
+@given(data=st.data())
+def test_a_layer_that_only_rescales_is_free(name: str, data: st.DataObject) -> None:
+    assert agreed(data.draw(of_kind(name))).macs == 0
+
+
+@examples(150)
+@given(stacks())
+def test_a_stack_costs_what_its_layers_cost_together(stack: Stack) -> None:
+    found = agreed(stack)
+    assert found.parameters == sum(parameter.numel() for parameter in stack.network.parameters())
+
+
+@examples(60)
+@given(stacks())
+def test_rows_of_modules_add_up_to_the_whole(stack: Stack) -> None:
+    found = count(stack.network, *stack.takes)
+    assert sum(row.macs for row in found.modules) == found.macs
+    assert sum(row.size for row in found.modules) == found.parameter_bytes
+    assert sum(row.parameters for row in found.modules) == found.parameters
+
+
+@examples(60)
+@given(stacks())
+def test_two_passes_of_one_network_double_its_products_and_not_its_parameters(stack: Stack) -> None:
+    twice = Does(lambda s, x: s.network(fitted(s.network(x), x.shape[1:])), network=stack.network)
+    found = agreed(Stack(twice, stack.takes, 2 * stack.macs))
+    assert found.parameters == sum(parameter.numel() for parameter in stack.network.parameters())
+    assert found.parameter_bytes == count(stack.network, *stack.takes).parameter_bytes
