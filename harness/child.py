@@ -21,7 +21,6 @@ from typing import Any, NoReturn, cast
 import numpy as np
 import torch
 from pydantic import ValidationError
-from torch import Tensor
 
 from harness import complexity, contract, editions
 from harness.contract import Classifier, Clips, Teacher
@@ -31,6 +30,7 @@ from harness.data.training_data import ClipList, StoredData
 from harness.files import digest_of_path, disk_mistake, find_path, replacing, write_bytes
 from harness.job import CHECKPOINT, LOGITS, TRAINED, Answer, Job
 from harness.lifeline import die_with_parent
+from harness.logits import require_logits
 from harness.outcomes import Mistake, Outcome, OverLimit
 from harness.results import Complexity, Reason
 from harness.validated import misfit
@@ -114,8 +114,9 @@ def _check(job: Job) -> Answer:
     entry = _import_entry(job.entry)
     config, shown, files = _config(entry, job)
     classifier = _built(entry, config, job)
-    found = complexity.measure(entry, classifier, _task(job)).complexity
+    complexity.evaluate(classifier)
     complexity.check_alone(entry, classifier, _task(job))
+    found = complexity.measure(entry, classifier, _task(job)).complexity
     return Answer(
         outcome=Outcome.OK, config=shown, files=files, sample_rate=classifier.sample_rate, complexity=found
     ).model_copy(update=_verdict(found, job))
@@ -335,23 +336,8 @@ def _predictions(
     parts = []
     for start in range(0, clips, job.batch_size):
         batch = clips_at(range(start, min(start + job.batch_size, clips)))
-        parts.append(_valid(scrutiny.predict(batch), len(batch.waveforms), len(job.task.labels)))
+        logits = require_logits(scrutiny.predict(batch), len(batch.waveforms), len(job.task.labels))
+        parts.append(logits.float().cpu().numpy())
         _report(job.progress_file, start + len(batch.waveforms), clips, {})
-    logits = np.concatenate(parts)
-    return logits, scrutiny.finish(clips_at, torch.from_numpy(logits))
-
-
-def _valid(logits: object, clips: int, classes: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """The logits of a batch as float32, or a `Mistake` that says what is wrong with them."""
-    problem = ""
-    if not isinstance(logits, Tensor):
-        problem = f"predict returned {type(logits).__name__} instead of a tensor."
-    elif tuple(logits.shape) != (clips, classes):
-        problem = f"predict returned shape {tuple(logits.shape)} for {clips} clips and {classes} classes."
-    elif not logits.is_floating_point():
-        problem = f"predict returned {str(logits.dtype).removeprefix('torch.')} instead of floating-point logits."
-    elif not torch.isfinite(logits.float()).all():
-        problem = "predict returned values that are not finite."
-    if problem:
-        raise Mistake("contract.logits", problem, "Return finite float logits (batch, classes), one row a clip.")
-    return cast("Tensor", logits).float().cpu().numpy()
+    every = np.concatenate(parts)
+    return every, scrutiny.finish(clips_at, torch.from_numpy(every))

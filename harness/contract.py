@@ -8,8 +8,8 @@ An entry is a folder with `submission.toml` (who, what, which systems) and `subm
     def predict(classifier, clips) -> logits           (batch, classes); what is scored, timed and counted
 
 The referee calls `build` in one process, `build` and `train` in a second, and `predict` in a third that sees test
-waveforms and nothing else. What is counted is the traced `predict` on one clip, less what runs inside a `frontend`
-without learnable weights. `Mistake(rule, problem, remedy)` ends a stage with a sentence in place of a traceback.
+waveforms and nothing else. What is counted is `predict` on one clip, less what runs inside a `frontend` that is built
+from fixed transforms (docs/rules.md). `Mistake(rule, problem, remedy)` ends a stage with a sentence in place of a traceback.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class Config(BaseModel):
 class Task:
     """What is to be told apart: the track's labels in their official order, the length of a clip, the known devices.
 
-    `device_revealed` is True on tracks that tell a system which device recorded a test clip (2025).
+    `device_revealed` is True on tracks that tell a system which device recorded a test clip (2025); one that nobody has
+    heard before is called "unknown".
     """
 
     labels: tuple[str, ...]

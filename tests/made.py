@@ -140,18 +140,20 @@ def build(config, task):
 
 TRAIN = """
 def train(classifier, data, run):
-    optimiser = torch.optim.Adam(classifier.parameters(), lr=0.02)
-    state = run.load() or {"step": 0}
-    if state["step"]:
-        classifier.load_state_dict(state["weights"])
-        optimiser.load_state_dict(state["optimiser"])
+    parameters = list(classifier.parameters())
+    state = run.load() or {"step": 0, "weights": parameters, "speeds": [torch.zeros_like(one) for one in parameters]}
+    with torch.no_grad():
+        for parameter, kept in zip(parameters, state["weights"], strict=True):
+            parameter.copy_(kept)
+    speeds = state["speeds"]
     for step in range(state["step"], classifier.steps):
         for batch in data.batches(8, run.generator):
-            optimiser.zero_grad()
             loss = nn.functional.cross_entropy(classifier(batch.waveforms), batch.labels)
-            loss.backward()
-            optimiser.step()
-        run.save({"step": step + 1, "weights": classifier.state_dict(), "optimiser": optimiser.state_dict()})
+            gradients = torch.autograd.grad(loss, parameters)
+            with torch.no_grad():
+                for parameter, speed, gradient in zip(parameters, speeds, gradients, strict=True):
+                    parameter.sub_(speed.mul_(0.9).add_(gradient), alpha=0.05)
+        run.save({"step": step + 1, "weights": parameters, "speeds": speeds})
         run.progress(step + 1, classifier.steps, loss=float(loss))
     return classifier
 """

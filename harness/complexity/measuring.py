@@ -18,6 +18,7 @@ from harness.complexity.inventory import Held
 from harness.complexity.meter import WHOLE, Meter, Reading
 from harness.complexity.purity import pure
 from harness.contract import Classifier, Clips, Entry, Task
+from harness.logits import require_logits
 from harness.outcomes import Mistake, NotCountable
 from harness.results import Complexity, ModuleCost
 
@@ -131,7 +132,8 @@ def check_alone(entry: Entry, classifier: Classifier, task: Task) -> None:
     def predict_rows(rows: Sequence[int]) -> Tensor:
         some = tuple(devices[row] for row in rows) if devices else None
         with pure():
-            return entry.predict(classifier, Clips(waveforms[list(rows)], classifier.sample_rate, some))
+            logits = entry.predict(classifier, Clips(waveforms[list(rows)], classifier.sample_rate, some))
+        return require_logits(logits, len(rows), task.n_classes)
 
     with torch.inference_mode(), uncompiled(classifier):
         rows = range(len(waveforms))

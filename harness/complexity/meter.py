@@ -25,7 +25,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from harness.complexity import formulas
-from harness.complexity.flow import Flow
+from harness.complexity.flow import ENDS, LAYOUT_KEPT, Axes, Flow, Products, made_of
 from harness.complexity.inventory import unpacked
 from harness.complexity.operators import IN_EVALUATION, Kind, Operator, base_name, known
 
@@ -237,8 +237,10 @@ class Meter:
         sums_constants = kind is Kind.SUMS and any(
             key in self._constant_products and self._flow.is_open(key) for key in sources
         )
-        macs += self._flow.step(kind, sources, written, products)
-        self._follow_constants(kind, sources, written, made=constant and products > 0)
+        straight = kind is not Kind.MOVES or name in LAYOUT_KEPT
+        axes = _summed_axes(name, args) if kind is Kind.SUMS else None
+        macs += self._flow.step(kind, sources, written, products, axes=axes, straight=straight)
+        self._follow_constants(kind, sources, written, made=constant and products is not None)
         self._add(module, macs, kind, operands, results, in_frontend=in_frontend)
         if in_frontend:
             self._watcher.saw(name, kind, operands, sums_constants=sums_constants)
@@ -279,7 +281,7 @@ class Meter:
     ) -> None:
         """Adds to the sums, and keeps what memory was read and written."""
         reading = self.reading
-        touched = [operand.tensor.numel() for operand in operands] if kind is Kind.SUMS else []
+        touched = [operand.tensor.numel() for operand in operands] if kind in {Kind.SUMS, Kind.MEASURES} else []
         arithmetic = kind not in {Kind.CONTRACTS, Kind.TRANSFORMS, Kind.MOVES, Kind.LEAVES, Kind.DRAWS}
         free = max([*touched, *(tensor.numel() for tensor in results)], default=0) if arithmetic else 0
         if in_frontend:
@@ -303,25 +305,29 @@ class Meter:
         kwargs: Any,
         result: Any,
         results: Sequence[Tensor],  # noqa: ANN401
-    ) -> tuple[int, int]:
+    ) -> tuple[int, Products | None]:
         """(MACs, products that are open)."""
         if kind in {Kind.CONTRACTS, Kind.TRANSFORMS}:
             macs = contraction(func, name, args, kwargs, result)
             if macs is None:
                 self.reading.unknown[name, self._module or WHOLE] += 1
-            return macs or 0, 0
+            return macs or 0, None
+        count = sum(tensor.numel() for tensor in results)
         if kind is Kind.LOOKUP:
-            return 0, sum(tensor.numel() for tensor in results)
+            return 0, made_of(count, [tuple(results[0].shape)] * 2)
         if kind in {Kind.PRODUCT, Kind.ACCUMULATES}:
-            operands = sum(1 for _ in _tensors((args, kwargs.get("other"))))
-            return 0, sum(tensor.numel() for tensor in results) if operands > 1 or name in _OF_ONE else 0
-        return 0, 0
+            factors = [tuple(factor.shape) for factor in _tensors((args, kwargs.get("other")))]
+            if name in OF_ONE:
+                return 0, made_of(count, factors * 2)
+            factors = factors[1:] if kind is Kind.ACCUMULATES else factors
+            return 0, made_of(count, factors) if len(factors) > 1 else None
+        return 0, None
 
     def _follow_constants(
         self, kind: Kind, sources: Sequence[Hashable], written: Sequence[Hashable], *, made: bool
     ) -> None:
         """Which tensors hold open products of the clip with something that does not depend on it."""
-        carries = kind not in {Kind.CONTRACTS, Kind.TRANSFORMS, Kind.SUMS}
+        carries = kind not in ENDS
         if made or (carries and any(key in self._constant_products for key in sources)):
             self._constant_products.update(written)
         else:
@@ -434,7 +440,7 @@ class _Mode(TorchDispatchMode):
         return result
 
 
-_OF_ONE = frozenset({"aten::prod", "aten::cumprod", "aten::glu"})
+OF_ONE = frozenset({"aten::prod", "aten::cumprod", "aten::glu"})
 """Operators that multiply the elements of one tensor with each other."""
 
 
@@ -502,6 +508,24 @@ def _fingerprint(tensor: Tensor) -> int:
     with torch._C._DisableTorchDispatch():
         memory = torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())
         return zlib.crc32(memory.numpy()) or 1
+
+
+def _summed_axes(name: str, args: Any) -> Axes | None:  # noqa: ANN401
+    """Axes that a sum reduces while all others stay where they are; None where that is not known."""
+    spatial = POOLED_AXES.get(name)
+    if spatial:
+        return frozenset(range(-spatial, 0))
+    if name not in {"aten::sum", "aten::mean"} or len(args) < 3 or not args[2]:  # keepdim
+        return None
+    dims = [args[1]] if isinstance(args[1], int) else args[1]
+    width = args[0].dim()
+    return frozenset(dim if dim < 0 else dim - width for dim in dims) if dims else None
+
+
+POOLED_AXES = {
+    f"aten::{prefix}avg_pool{n}d": n for prefix in ("", "adaptive_", "_adaptive_", "mkldnn_adaptive_") for n in (1, 2, 3)
+}
+"""Average pooling: how many of the last axes it sums over."""
 
 
 def _by_mask(name: str, args: Any) -> bool:  # noqa: ANN401

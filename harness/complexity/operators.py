@@ -22,6 +22,7 @@ class Kind(StrEnum):
     SUMS = "sums"  # over axes: the open products of its inputs become MACs
     ACCUMULATES = "accumulates"  # a product of two tensors, added to a third
     ADDS = "adds"  # element by element: two different open products become MACs
+    MEASURES = "measures"  # free; what it gives holds no open product
     PASSES = "passes"  # free arithmetic, element by element: open products stay open
     MOVES = "moves"  # no arithmetic: shapes, copies, types, constants
     LEAVES = "leaves"  # hands numbers to Python or lets them decide shapes: the cost may depend on the clip
@@ -97,11 +98,13 @@ _FREE: Mapping[tuple[Kind, str], str] = {
         mkldnn_adaptive_avg_pool2d trace diff scatter_add scatter_reduce index_add index_reduce
         segment_reduce col2im unfold_backward
     """,
-    (Kind.SUMS, "a normalisation: statistics of one clip's own values"): """
-        layer_norm native_layer_norm group_norm native_group_norm instance_norm rms_norm _fused_rms_norm std var std_mean
-        var_mean norm linalg_vector_norm linalg_norm frobenius_norm softmax _softmax log_softmax _log_softmax
-        special_softmax special_log_softmax _masked_softmax _safe_softmax  
-        renorm _weight_norm _weight_norm_interface 
+    (Kind.PASSES, "a normalisation: the clip's own values, shifted and scaled by their own statistics"): """
+        layer_norm native_layer_norm group_norm native_group_norm instance_norm rms_norm _fused_rms_norm softmax _softmax
+        log_softmax _log_softmax special_softmax special_log_softmax _masked_softmax _safe_softmax renorm _weight_norm
+        _weight_norm_interface
+    """,
+    (Kind.MEASURES, "a norm or deviation of the clip's own values: no weights"): """
+        std var std_mean var_mean norm linalg_vector_norm linalg_norm frobenius_norm
     """,
     (Kind.LOOKUP, "reading a table that does not depend on the clip by the clip's numbers stands for a product"): """
         index _unsafe_index index_select gather take take_along_dim embedding 

@@ -19,6 +19,7 @@ from harness.complexity.measuring import Measured, metered, require_countable, w
 from harness.complexity.meter import Meter, Reading
 from harness.complexity.purity import pure
 from harness.contract import Classifier, Clips, Entry
+from harness.logits import require_logits
 from harness.outcomes import Mistake
 from harness.results import Complexity
 
@@ -63,14 +64,15 @@ class Scrutiny:
         self._require_same_weights()
         rows = sorted({round(i * (self._clips - 1) / max(1, SAMPLE - 1)) for i in range(min(SAMPLE, self._clips))})
         with uncompiled(self._classifier), torch.inference_mode():
-            require_alone(self._rows(clips_at), rows, logits[rows], rounding(self._classifier))
+            require_alone(self._rows(clips_at, logits), rows, logits[rows], rounding(self._classifier))
         self._require_same_weights()
         return complexity.model_copy(update=with_constants(self._measured, self._constants.values()))
 
-    def _rows(self, clips_at: ClipsAt) -> PredictRows:
+    def _rows(self, clips_at: ClipsAt, logits: Tensor) -> PredictRows:
         def predict_rows(rows: Sequence[int]) -> Tensor:
             with pure():
-                return self._entry.predict(self._classifier, clips_at(rows))
+                predicted = self._entry.predict(self._classifier, clips_at(rows))
+            return require_logits(predicted, len(rows), logits.shape[1])
 
         return predict_rows
 

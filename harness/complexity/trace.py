@@ -21,7 +21,8 @@ from fvcore.nn.jit_handles import addmm_flop_jit, bmm_flop_jit, get_shape, linea
 from torch import Tensor, nn
 
 from harness.complexity import formulas
-from harness.complexity.flow import Flow
+from harness.complexity.flow import LAYOUT_KEPT, Axes, Flow, Products, made_of
+from harness.complexity.meter import OF_ONE, POOLED_AXES
 from harness.complexity.operators import IN_EVALUATION, OPERATORS, Kind
 
 Values = list[Any]  # torch._C.Value, which has no stubs
@@ -107,12 +108,13 @@ class _Handlers:
         def handle(inputs: Values, outputs: Values) -> Counter[str]:
             sources = list(_tensors(inputs))
             in_frontend = _in_frontend(outputs)
-            macs, products = formula(inputs, outputs) if formula else (0, 0)
+            macs, count = formula(inputs, outputs) if formula else (0, 0)
             effective = self._effective(name, kind, inputs, sources)
-            if effective in {Kind.PRODUCT, Kind.ACCUMULATES, Kind.LOOKUP}:
-                products = products or _products(effective, inputs, outputs)
+            products = made_of(count, [get_shape(outputs[0])] * 2) if count else _products(name, effective, inputs, outputs)
             carrying = [value for value in _keys(sources) if in_frontend or value not in self._features]
-            summed = self._flow.step(effective, carrying, _keys(outputs), products)
+            straight = effective is not Kind.MOVES or name in LAYOUT_KEPT
+            axes = _summed_axes(name, inputs) if effective is Kind.SUMS else None
+            summed = self._flow.step(effective, carrying, _keys(outputs), products, axes=axes, straight=straight)
             self._features.update(_keys(outputs) if in_frontend else ())
             self._of_the_clip.update(_keys(outputs) if self._depends(name, sources) else ())
             return Counter({name.removeprefix("aten::"): macs, SUMMED: summed})
@@ -166,11 +168,27 @@ def _keys(values: Sequence[Any]) -> list[Hashable]:
     return [value.debugName() for value in values]
 
 
-def _products(kind: Kind, inputs: Values, outputs: Values) -> int:
-    """How many products an operator of two tensors makes; scaling by one number makes none."""
-    operands = [value for value in inputs if value.isCompleteTensor() and not _is_number(value)]
-    shape = get_shape(outputs[0])
-    return prod(shape) if shape is not None and (len(operands) > 1 or kind is Kind.LOOKUP) else 0
+def _products(name: str, kind: Kind, inputs: Values, outputs: Values) -> Products | None:
+    """The products that an operator of two tensors makes; scaling by one number makes none."""
+    if kind not in {Kind.PRODUCT, Kind.ACCUMULATES, Kind.LOOKUP}:
+        return None
+    out = get_shape(outputs[0])
+    factors = [get_shape(value) for value in inputs if value.isCompleteTensor() and not _is_number(value)]
+    if kind is Kind.LOOKUP or name in OF_ONE:
+        return made_of(prod(out), [out, out] if kind is Kind.LOOKUP else factors * 2)
+    factors = factors[1:] if kind is Kind.ACCUMULATES else factors
+    return made_of(prod(out), factors) if len(factors) > 1 else None
+
+
+def _summed_axes(name: str, inputs: Values) -> Axes | None:
+    """Axes that a sum reduces while all others stay where they are; None where that is not known."""
+    if name in POOLED_AXES:
+        return frozenset(range(-POOLED_AXES[name], 0))
+    if name not in {"aten::sum", "aten::mean"} or len(inputs) < 4 or inputs[2].toIValue() is not True:  # keepdim
+        return None
+    dims = inputs[1].toIValue()
+    width = len(get_shape(inputs[0]))
+    return frozenset(dim if dim < 0 else dim - width for dim in dims) if dims else None
 
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401 - torch._C.Value

@@ -82,8 +82,8 @@ def test_a_network_that_grows_in_training_is_found_before_it_predicts(
 
 
 BROKEN_PREDICTIONS = {
-    "wrong shape": ("logits[:, :2]", "returned shape (36, 2) for 36 clips and 3 classes"),
-    "too few rows": ("logits[1:]", "returned shape (35, 3) for 36 clips and 3 classes"),
+    "wrong shape": ("logits[:, :2]", "returned shape (4, 2) for 4 clips and 3 classes"),
+    "too few rows": ("logits[1:]", "returned shape (3, 3) for 4 clips and 3 classes"),
     "wrong type": ("logits.argmax(1, keepdim=True).expand(-1, 3)", "returned int64 instead of floating-point logits"),
     "not a number": ("logits * float('nan')", "returned values that are not finite"),
     "no tensor": ("logits.tolist()", "returned list instead of a tensor"),

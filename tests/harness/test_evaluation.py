@@ -144,25 +144,29 @@ def test_a_track_without_training_lists_takes_a_system_that_does_not_train(
 def test_what_predict_sees_holds_no_label_and_no_name(tmp_path: Path, track: str, places: Places, hands: Hands) -> None:
     spy = """
 def predict(classifier, clips):
-    import gc, json, pathlib
+    import gc
     from harness.data.training_data import ClipList
-    if not pathlib.Path("predict.job.json").exists():
-        return classifier(clips.waveforms)
-    held = [type(o).__name__ for o in gc.get_objects() if isinstance(o, ClipList)]
-    words = pathlib.Path("predict.job.json").read_text()
-    pathlib.Path("spied.json").write_text(json.dumps([held, words, clips.devices]))
+    print([type(o).__name__ for o in gc.get_objects() if isinstance(o, ClipList)], clips.devices)
     return classifier(clips.waveforms)
 """
     entry = made.entry_folder(tmp_path / "spy", predict=spy)
-    evaluation.evaluate(entry, track, Choice(), places, hands)
-    spied = next((places.cache / "cells").rglob("spied.json"))
-    held, words, devices = json.loads(spied.read_text())
-    assert held == []
-    assert devices is None
-    job = json.loads(words)
-    assert job["training"] is None
-    packed = b"".join(path.read_bytes() for path in Path(job["test"]["folder"]).glob("*.json"))
-    assert b"audio/" not in packed
+    assert evaluation.evaluate(entry, track, Choice(), places, hands)
+    logs = [path.read_text() for path in (places.cache / "cells").rglob("predict.log")]
+    said = {line for text in logs for line in text.splitlines() if line.startswith("[")}
+    assert said == {"[] None"}
+    for path in (places.cache / "cells").rglob("predict.job.json"):
+        job = json.loads(path.read_text())
+        assert job["training"] is None
+        assert b"audio/" not in b"".join(one.read_bytes() for one in Path(job["test"]["folder"]).glob("*.json"))
+
+
+def test_predict_may_not_read_what_the_referee_has_written(
+    tmp_path: Path, track: str, places: Places, hands: Hands
+) -> None:
+    reads = "def predict(classifier, clips):\n    open('predict.job.json').read()\n    return classifier(clips.waveforms)\n"
+    assert not evaluation.evaluate(made.entry_folder(tmp_path / "mine", predict=reads), track, Choice(), places, hands)
+    text = next(places.results.rglob("*.failure.json")).read_text()
+    assert "predict opens the file predict.job.json." in text
 
 
 def test_the_track_of_2025_reveals_the_device(tmp_path: Path, tau_folder: Path, places: Places, hands: Hands) -> None:
@@ -170,7 +174,7 @@ def test_the_track_of_2025_reveals_the_device(tmp_path: Path, tau_folder: Path, 
     uses = """
 def predict(classifier, clips):
     assert len(clips.devices) == len(clips.waveforms)
-    assert set(clips.devices) <= {"a", "s1", "s4"}
+    assert set(clips.devices) <= {"a", "s1", "s4", "unknown"}
     return classifier(clips.waveforms)
 """
     entry = made.entry_folder(tmp_path / "mine", predict=uses)
