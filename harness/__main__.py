@@ -92,6 +92,15 @@ def leaderboard(options: argparse.Namespace, reporter: Reporter) -> bool:
     return not report.damaged
 
 
+def rules(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """The rules, as Markdown on standard output."""
+    from harness import rules_page  # noqa: PLC0415
+
+    del options, reporter
+    sys.stdout.write(rules_page.page())
+    return True
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dcase-bench", description="A referee for acoustic scene classification.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
@@ -101,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     making = _verb(verbs, "new", new)
     making.add_argument("name", help="name of the new entry: letters, digits, - and _")
     making.add_argument("--into", type=Path, default=Path("submissions"), metavar="DIR")
+    _verb(verbs, "rules", rules)
     pages = _verb(verbs, "leaderboard", leaderboard)
     pages.add_argument("--results", type=Path, default=Path("reports/results"), metavar="DIR")
     pages.add_argument(

@@ -22,7 +22,11 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from harness import complexity, contract, editions
+from harness import contract, editions
+from harness.complexity import inventory
+from harness.complexity.limits import require_within
+from harness.complexity.measuring import check_alone, evaluate, measure
+from harness.complexity.scrutiny import Scrutiny
 from harness.contract import Classifier, Clips, Teacher
 from harness.data.gathering import Gatherer
 from harness.data.store import Waveforms
@@ -114,9 +118,9 @@ def _check(job: Job) -> Answer:
     entry = _import_entry(job.entry)
     config, shown, files = _config(entry, job)
     classifier = _built(entry, config, job)
-    complexity.evaluate(classifier)
-    complexity.check_alone(entry, classifier, _task(job))
-    found = complexity.measure(entry, classifier, _task(job)).complexity
+    evaluate(classifier)
+    check_alone(entry, classifier, _task(job))
+    found = measure(entry, classifier, _task(job)).complexity
     return Answer(
         outcome=Outcome.OK, config=shown, files=files, sample_rate=classifier.sample_rate, complexity=found
     ).model_copy(update=_verdict(found, job))
@@ -125,7 +129,7 @@ def _check(job: Job) -> Answer:
 def _verdict(found: Complexity, job: Job) -> dict[str, Any]:
     """What an answer says when the complexity exceeds the edition's limits; nothing when it does not."""
     try:
-        complexity.require_within(found, editions.load(job.edition) if job.edition else None)
+        require_within(found, editions.load(job.edition) if job.edition else None)
     except OverLimit as over:
         return {"outcome": over.outcome, "reason": Reason(rule=over.rule, problem=over.problem, remedy=over.remedy)}
     return {}
@@ -141,10 +145,10 @@ def _train(job: Job) -> Answer:
     trained = entry.train(classifier, data, run)
     seconds = time.perf_counter() - start
     _require_classifier(trained, "train")
-    complexity.evaluate(trained.cpu())
+    evaluate(trained.cpu())
     _save(trained, job.folder / TRAINED)
     (job.folder / CHECKPOINT).unlink(missing_ok=True)
-    weights = complexity.weights_digest(trained)
+    weights = inventory.digest(inventory.take(trained))
     return Answer(outcome=Outcome.OK, weights=weights, work_seconds=seconds, accelerator=_accelerator(job))
 
 
@@ -152,14 +156,14 @@ def _predict(job: Job) -> Answer:
     """Checks the limits of what was trained, then predicts every test clip."""
     entry = _import_entry(job.entry)
     classifier = torch.load(job.folder / TRAINED, map_location="cpu", weights_only=False)
-    measured = complexity.measure(entry, classifier, _task(job))
+    measured = measure(entry, classifier, _task(job))
     answer = Answer(outcome=Outcome.OK, complexity=measured.complexity, weights=measured.digest)
     verdict = _verdict(measured.complexity, job)
     if verdict:
         return answer.model_copy(update=verdict)
     classifier.to(job.device)
     start = time.perf_counter()
-    logits, found = _predictions(complexity.Scrutiny(entry, classifier, measured), classifier, job)
+    logits, found = _predictions(Scrutiny(entry, classifier, measured), classifier, job)
     seconds = time.perf_counter() - start
     with replacing(job.folder / LOGITS) as stream:
         np.save(stream, logits)
@@ -322,7 +326,7 @@ def _accelerator(job: Job) -> str | None:
 
 @torch.inference_mode()
 def _predictions(
-    scrutiny: complexity.Scrutiny, classifier: Classifier, job: Job
+    scrutiny: Scrutiny, classifier: Classifier, job: Job
 ) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Complexity]:
     """Logits (clips, classes) float32 of every test clip, batch by batch, and what predicting them cost."""
     assert job.test is not None  # noqa: S101 - the referee gives every predict stage its clips

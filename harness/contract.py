@@ -9,7 +9,8 @@ An entry is a folder with `submission.toml` (who, what, which systems) and `subm
 
 The referee calls `build` in one process, `build` and `train` in a second, and `predict` in a third that sees test
 waveforms and nothing else. What is counted is `predict` on one clip, less what runs inside a `frontend` that is built
-from fixed transforms (docs/rules.md). `Mistake(rule, problem, remedy)` ends a stage with a sentence in place of a traceback.
+from fixed transforms; docs/rules.md has every rule. `Mistake(rule, problem, remedy)` ends a stage with a sentence in
+place of a traceback.
 """
 
 from __future__ import annotations

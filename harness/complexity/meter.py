@@ -304,7 +304,7 @@ class Meter:
         args: Any,
         kwargs: Any,
         result: Any,
-        results: Sequence[Tensor],  # noqa: ANN401
+        results: Sequence[Tensor],
     ) -> tuple[int, Products | None]:
         """(MACs, products that are open)."""
         if kind in {Kind.CONTRACTS, Kind.TRANSFORMS}:
@@ -423,7 +423,7 @@ class _Mode(TorchDispatchMode):
         func: Any,
         types: Any,
         args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,  # noqa: ANN401
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
         kwargs = kwargs or {}
         name = func._schema.name

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness import complexity
+from harness.complexity.measuring import measure
 from harness.contract import Classifier, Clips, Task
 from harness.results import Complexity
 
@@ -47,4 +47,4 @@ def classifier(network: nn.Module, *shape: int, frontend: nn.Module | None = Non
 def count(network: nn.Module, *shape: int, predict: Predict = plain, frontend: nn.Module | None = None) -> Complexity:
     """What the network costs on features (1, *shape)."""
     torch.manual_seed(0)
-    return complexity.measure(entry(predict), classifier(network, *shape, frontend=frontend), TASK).complexity
+    return measure(entry(predict), classifier(network, *shape, frontend=frontend), TASK).complexity

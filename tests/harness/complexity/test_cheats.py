@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness import complexity, editions
+from harness import editions
+from harness.complexity.limits import require_within
+from harness.complexity.measuring import check_alone, measure
+from harness.complexity.scrutiny import Scrutiny
 from harness.contract import Clips, Task
 from harness.outcomes import Mistake
 from harness.results import Complexity
@@ -68,15 +71,15 @@ def walk(folder: Path, task: Task = TASK) -> Complexity:
     torch.manual_seed(0)
     entry = baselines_by_name.load(folder)
     classifier = entry.build(entry.Config(), task)
-    measured = complexity.measure(entry, classifier, task)
-    complexity.require_within(measured.complexity, EDITION)
-    complexity.check_alone(entry, classifier, task)
-    scrutiny = complexity.Scrutiny(entry, classifier, measured)
+    measured = measure(entry, classifier, task)
+    require_within(measured.complexity, EDITION)
+    check_alone(entry, classifier, task)
+    scrutiny = Scrutiny(entry, classifier, measured)
     with torch.inference_mode():
         batches = [range(start, min(start + 8, 30)) for start in range(0, 30, 8)]
         logits = torch.cat([scrutiny.predict(clips_at(rows)) for rows in batches])
         found = scrutiny.finish(clips_at, logits)
-    complexity.require_within(found, EDITION)
+    require_within(found, EDITION)
     return found
 
 
@@ -103,8 +106,8 @@ def test_loud_clips_are_named_with_what_they_cost() -> None:
     entry = baselines_by_name.load(CHEATS / "loud_clips")
     torch.manual_seed(0)
     classifier = entry.build(entry.Config(), TASK)
-    measured = complexity.measure(entry, classifier, TASK)
-    scrutiny = complexity.Scrutiny(entry, classifier, measured)
+    measured = measure(entry, classifier, TASK)
+    scrutiny = Scrutiny(entry, classifier, measured)
     with torch.inference_mode():
         found = scrutiny.finish(clips_at, scrutiny.predict(clips_at(range(12))))
     once = 16 * 16 * 9 * 80 * 51

@@ -13,7 +13,9 @@ from fvcore.nn import FlopCountAnalysis
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from harness import complexity, editions
+from harness import editions
+from harness.complexity.limits import require_within
+from harness.complexity.measuring import measure
 from harness.outcomes import OverLimit
 from tests.harness.complexity import baselines_by_name
 from tests.harness.complexity.probes import TASK, count
@@ -98,12 +100,12 @@ def test_a_probe_costs_its_true_value_and_torchinfo_says_what_it_says(name: str)
 
 def test_six_answers_for_the_official_baseline_and_the_right_one() -> None:
     entry, classifier = baselines_by_name.build("dcase2024")
-    found = complexity.measure(entry, classifier, TASK).complexity
+    found = measure(entry, classifier, TASK).complexity
     assert (found.macs, found.traced_macs, found.metered_macs) == (29_416_448, 29_416_448, 29_416_448)
     assert (found.official_macs, found.official_parameters) == (29_419_156, 61_148)
     assert found.official_macs - found.macs == 2_708  # torchinfo adds one for each affine parameter of a norm
     assert (found.parameters, found.parameter_bytes, found.bytes_by_dtype) == (61_148, 122_296, {"float16": 122_296})
-    complexity.require_within(found, editions.load("dcase2024"))
+    require_within(found, editions.load("dcase2024"))
     network = copy.deepcopy(classifier.network).float().eval()
     assert _fvcore_as_installed(network, (1, 1, 256, 65)) == 31_019_968  # would be refused
 
@@ -116,7 +118,7 @@ def test_the_official_baseline_at_64_frames() -> None:
 
 def test_what_a_folded_baseline_counts_exceeds_the_limit_by_torchinfo() -> None:
     entry, classifier = baselines_by_name.build("dcase2024")
-    folded = complexity.measure(entry, classifier, TASK).complexity.folded
+    folded = measure(entry, classifier, TASK).complexity.folded
     assert folded is not None
     assert (folded.parameters, folded.official_macs) == (59_794, 30_216_768)
     assert folded.official_macs > editions.load("dcase2024").limits.macs.value
@@ -129,7 +131,7 @@ def test_a_network_that_is_folded_costs_the_same_to_this_counter() -> None:
     found = count(fused, 1, 256, 65)
     assert (found.macs, found.parameters, found.official_macs) == (29_416_448, 59_794, 30_216_768)
     with pytest.raises(OverLimit, match="30,216,768 multiply-accumulates a clip by torchinfo"):
-        complexity.require_within(found, editions.load("dcase2024"))
+        require_within(found, editions.load("dcase2024"))
     del entry
 
 
@@ -149,7 +151,7 @@ def test_the_mode_and_the_batch_of_the_caller_do_not_matter() -> None:
     """fvcore as installed gives 33,420,928 for a network left in training mode."""
     entry, classifier = baselines_by_name.build("dcase2024")
     classifier.train()
-    assert complexity.measure(entry, classifier, TASK).complexity.macs == 29_416_448
+    assert measure(entry, classifier, TASK).complexity.macs == 29_416_448
 
 
 class Quantisable(nn.Module):

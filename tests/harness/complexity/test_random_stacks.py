@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from harness.outcomes import NotCountable
 from harness.results import Complexity
 from tests.harness.complexity.probes import count
 
@@ -242,7 +243,13 @@ def recurrence(draw: st.DrawFn, takes: Shape) -> Layer:
     kind: Any = getattr(nn, name.split()[0])
     gates, state, ways = {"GRU": 3, "LSTM": 4, "RNN": 1}[name.split()[0]], proj or hidden, 1 + both
     module = kind(
-        features, hidden, layers, bias=draw(flags), batch_first=True, bidirectional=both, **{"proj_size": proj} if proj else {}
+        features,
+        hidden,
+        layers,
+        bias=draw(flags),
+        batch_first=True,
+        bidirectional=both,
+        **{"proj_size": proj} if proj else {},
     )
     macs = 0
     for number in range(layers):
@@ -304,18 +311,23 @@ def decoder_layer(draw: st.DrawFn, takes: Shape) -> Layer:
     steps, width = takes
     inner, keys = draw(st.integers(1, 9)), draw(few)
     decoder = nn.TransformerDecoderLayer(width, draw(divisors(width)), inner, batch_first=True, norm_first=draw(flags))
-    module = Does(lambda s, x: s.decoder(x, s.memory.expand(len(x), -1, -1)), decoder=decoder, memory=weight(keys, width))
+    module = Does(
+        lambda s, x: s.decoder(x, s.memory.expand(len(x), -1, -1)), decoder=decoder, memory=weight(keys, width)
+    )
     attentions = sum(attention_macs(steps, length, width, takes=(width, width)) for length in (steps, keys))
     return layer(module, takes, attentions + 2 * steps * width * inner)
 
 
-def scaled_dot_product_attention(*, wide: bool) -> Callable[[Shape], st.SearchStrategy[Layer]]:
-    """Attention of (heads, steps, width) to learnt keys or to itself; values are of another width where `wide`."""
+def scaled_dot_product_attention(*, fused: bool) -> Callable[[Shape], st.SearchStrategy[Layer]]:
+    """Attention of (heads, steps, width) to learnt keys or to itself.
+
+    Not `fused`: values of another width than keys, in any layout; torch has no kernel of its own for those on a CPU.
+    """
 
     @st.composite
     def to_learnt(draw: st.DrawFn, takes: Shape) -> Layer:
         heads, steps, width = takes
-        keys, shared, values = draw(few), draw(divisors(heads)), draw(few) if wide else width
+        keys, shared, values = draw(few), draw(divisors(heads)), width if fused else draw(few)
         held = {"k": weight(1, shared, keys, width), "v": weight(1, shared, keys, values)}
         mask = draw(st.sampled_from(["none", "learnt", "causal"]))
         if mask == "learnt":
@@ -323,26 +335,33 @@ def scaled_dot_product_attention(*, wide: bool) -> Callable[[Shape], st.SearchSt
 
         def does(s: Any, x: Tensor) -> Tensor:
             added, causal = (s.mask if mask == "learnt" else None), mask == "causal"
-            return F.scaled_dot_product_attention(x, s.k, s.v, added, is_causal=causal, enable_gqa=shared != heads)
+            queries = x.clone(memory_format=torch.contiguous_format)
+            return F.scaled_dot_product_attention(
+                queries, s.k, s.v, added, is_causal=causal, enable_gqa=shared != heads
+            )
 
         return layer(Does(does, **held), takes, heads * steps * keys * (width + values))
 
     @st.composite
     def to_itself(draw: st.DrawFn, takes: Shape) -> Layer:
         heads, steps, width = takes
-        values, causal = draw(st.integers(1, width)) if wide else width, draw(flags)
-        module = Does(lambda _, x: F.scaled_dot_product_attention(x, x.flip(2), x[..., :values], is_causal=causal))
-        return layer(module, takes, heads * steps * steps * (width + values))
+        values, causal = width if fused else draw(st.integers(1, width)), draw(flags)
+
+        def does(_: Any, x: Tensor) -> Tensor:
+            queries = x.clone(memory_format=torch.contiguous_format) if fused else x
+            return F.scaled_dot_product_attention(queries, queries.flip(2), queries[..., :values], is_causal=causal)
+
+        return layer(Does(does), takes, heads * steps * steps * (width + values))
 
     return lambda takes: to_learnt(takes) | to_itself(takes)
 
 
-# Gates: takes (channels, *space).
+# Gates: takes (channels, *space). Products of a gate are free before another layer, and count where they are summed.
 
 
 @st.composite
-def gate(draw: st.DrawFn, takes: Shape) -> Layer:
-    """Squeeze and excite: products of the gate are free before another layer, and count where they are summed."""
+def excitation(draw: st.DrawFn, takes: Shape) -> Layer:
+    """Squeeze and excite: a number for each channel from the means over space."""
     channels, *space = takes
     inner, gives, summed = draw(few), draw(few), draw(flags)
     axes = tuple(range(2, 2 + len(space)))
@@ -352,11 +371,24 @@ def gate(draw: st.DrawFn, takes: Shape) -> Layer:
         return x * opened.reshape(len(x), -1, *[1] * len(space))
 
     held: dict[str, nn.Module] = {"down": nn.Linear(channels, inner), "up": nn.Linear(inner, channels)}
-    if summed:
+    if summed and prod(space) > 1:
         return layer(Does(lambda s, x: gated(s, x).mean(axes), **held), takes, 2 * channels * inner + prod(takes))
     out = nn.Linear(channels, gives)
     module = Does(lambda s, x: s.out(gated(s, x).movedim(1, -1)).movedim(-1, 1), out=out, **held)
     return layer(module, takes, 2 * channels * inner + prod(takes) * gives)
+
+
+@st.composite
+def gated_linear_unit(draw: st.DrawFn, takes: Shape) -> Layer:
+    """Half of what a linear layer gives, times a gate that the other half opens."""
+    columns, gives, summed = takes[-1], draw(st.integers(2, 5)), draw(flags)
+    held: dict[str, nn.Module] = {"wide": nn.Linear(columns, 2 * gives), "unit": nn.GLU(-1)}
+    macs = prod(takes) * 2 * gives
+    if summed:
+        module = Does(lambda s, x: s.unit(s.wide(x)).sum(-1), **held)
+        return layer(module, takes, macs + prod(takes[:-1]) * gives)
+    module = Does(lambda s, x: s.out(s.unit(s.wide(x))), out=nn.Linear(gives, 3), **held)
+    return layer(module, takes, macs + prod(takes[:-1]) * gives * 3)
 
 
 # What is free.
@@ -370,9 +402,6 @@ ACTIVATIONS: tuple[Callable[[], nn.Module], ...] = (
 
 @st.composite
 def activation(draw: st.DrawFn, takes: Shape) -> Layer:
-    halved = [axis + 1 for axis, size in enumerate(takes) if size % 2 == 0]
-    if halved and draw(st.integers(0, 5)) == 0:
-        return layer(nn.GLU(draw(st.sampled_from(halved))), takes)
     if draw(st.integers(0, 5)) == 0:
         return layer(nn.PReLU(takes[0]), takes)
     return layer(draw(st.sampled_from(ACTIVATIONS))(), takes)
@@ -384,7 +413,7 @@ def norm(draw: st.DrawFn, takes: Shape) -> Layer:
     affine = draw(flags)
     kinds: list[Callable[[], nn.Module]] = [
         lambda: nn.LayerNorm(takes[-1], elementwise_affine=affine),
-        lambda: nn.LayerNorm(takes, bias=False),
+        lambda: nn.LayerNorm(list(takes), bias=False),
         lambda: nn.RMSNorm(takes[-1]),
     ]
     if channels * prod(space) > 1 and prod(space) > 1:
@@ -422,7 +451,7 @@ def reshape(draw: st.DrawFn, takes: Shape) -> Layer:
     choices: list[Callable[[Any, Tensor], Tensor]] = [
         lambda _, x: x.permute(0, *order),
         lambda _, x: x.permute(0, *order).flatten(1, -1 if len(order) < 3 else 2),
-        lambda _, x: x.flatten(1).unflatten(1, (1, -1)),
+        lambda _, x: x.flatten(1).unsqueeze(1),
         lambda _, x: torch.cat([x, x.flip(1)], order[0]),
         lambda _, x: torch.stack(x.chunk(2, order[0])[:1] * 2, 1).flatten(1, 2),
         lambda _, x: F.pad(x, (1, 1)),
@@ -453,8 +482,9 @@ CONTRACTIONS = {
     "cross-attention": Kind(cross_attention, (2, 2)),
     "encoder layers": Kind(encoder_layers, (2, 2)),
     "decoder layer": Kind(decoder_layer, (2, 2)),
-    "scaled dot product attention": Kind(scaled_dot_product_attention(wide=False), (3, 3)),
-    "gate": Kind(gate, (2, 4)),
+    "scaled dot product attention": Kind(scaled_dot_product_attention(fused=True), (3, 3)),
+    "excitation": Kind(excitation, (2, 4)),
+    "gated linear unit": Kind(gated_linear_unit, (2, 4)),
 }
 FREE = {
     "activation": Kind(activation, (1, 4)),
@@ -465,9 +495,9 @@ FREE = {
 KINDS = CONTRACTIONS | FREE
 DISPUTED = {
     "bilinear": Kind(bilinear, (1, 3)),
-    "attention of values of another width": Kind(scaled_dot_product_attention(wide=True), (3, 3)),
+    "attention without a kernel of its own": Kind(scaled_dot_product_attention(fused=False), (3, 3)),
 }
-"""Kinds that the harness counts otherwise, or not at all: no part of stacks until it does."""
+"""Kinds that the harness counts otherwise, or not at all: no part of stacks until that is settled."""
 
 
 @st.composite
@@ -533,28 +563,48 @@ def agreed(stack: Stack) -> Complexity:
     return found
 
 
-@pytest.mark.parametrize("name", CONTRACTIONS)
+def numbers(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("name", ["convolution", "transposed convolution", "linear"])
 @examples(20)
+@given(data=st.data())
+def test_the_formula_is_how_many_ones_the_layer_adds_up(name: str, data: st.DataObject) -> None:
+    """With ones everywhere, in the padding too, what a layer gives adds up to how many products it has summed."""
+    stack = data.draw(of_kind(name))
+    module = stack.network.double()
+    for key, parameter in module.named_parameters():
+        nn.init.constant_(parameter, float(key != "bias"))
+    if name == "convolution":
+        module.padding_mode = "replicate"  # type: ignore[assignment]
+    if name == "transposed convolution":
+        module.padding = (0,) * len(module.padding)  # type: ignore[arg-type]
+    with torch.no_grad():
+        assert module(torch.ones(1, *stack.takes, dtype=torch.float64)).sum() == stack.macs
+
+
+@pytest.mark.parametrize("name", CONTRACTIONS)
+@examples(10)
 @given(data=st.data())
 def test_a_layer_costs_what_its_formula_says(name: str, data: st.DataObject) -> None:
     assert agreed(data.draw(of_kind(name))).macs > 0
 
 
 @pytest.mark.parametrize("name", FREE)
-@examples(20)
+@examples(15)
 @given(data=st.data())
 def test_a_layer_that_only_rescales_is_free(name: str, data: st.DataObject) -> None:
     assert agreed(data.draw(of_kind(name))).macs == 0
 
 
-@examples(150)
+@examples(80)
 @given(stacks())
 def test_a_stack_costs_what_its_layers_cost_together(stack: Stack) -> None:
-    found = agreed(stack)
-    assert found.parameters == sum(parameter.numel() for parameter in stack.network.parameters())
+    assert agreed(stack).parameters == numbers(stack.network)
 
 
-@examples(60)
+@examples(30)
 @given(stacks())
 def test_rows_of_modules_add_up_to_the_whole(stack: Stack) -> None:
     found = count(stack.network, *stack.takes)
@@ -563,10 +613,116 @@ def test_rows_of_modules_add_up_to_the_whole(stack: Stack) -> None:
     assert sum(row.parameters for row in found.modules) == found.parameters
 
 
-@examples(60)
+@examples(25)
 @given(stacks())
 def test_two_passes_of_one_network_double_its_products_and_not_its_parameters(stack: Stack) -> None:
     twice = Does(lambda s, x: s.network(fitted(s.network(x), x.shape[1:])), network=stack.network)
     found = agreed(Stack(twice, stack.takes, 2 * stack.macs))
-    assert found.parameters == sum(parameter.numel() for parameter in stack.network.parameters())
+    assert found.parameters == numbers(stack.network)
     assert found.parameter_bytes == count(stack.network, *stack.takes).parameter_bytes
+
+
+# Bytes.
+
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+STORED = (
+    *FLOATS,
+    torch.int8,
+    torch.uint8,
+    torch.int16,
+    torch.int32,
+    torch.float8_e4m3fn,
+    torch.float8_e5m2,
+    torch.bool,
+)
+BITS = {
+    torch.float64: 64, torch.float32: 32, torch.int32: 32, torch.float16: 16, torch.bfloat16: 16, torch.int16: 16,
+    torch.int8: 8, torch.uint8: 8, torch.float8_e4m3fn: 8, torch.float8_e5m2: 8, torch.bool: 8,
+}  # fmt: skip
+
+
+class Mixed(nn.Module):
+    """Layers that each compute in the type of their weights, between matrices that are stored in another type."""
+
+    def __init__(self, width: int, computing: Sequence[torch.dtype], stored: Sequence[torch.dtype]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Sequential(nn.Linear(width, width), nn.PReLU(), nn.LayerNorm(width)).to(dtype) for dtype in computing
+        )
+        for number, dtype in enumerate(stored):
+            self.register_buffer(f"stored{number}", torch.randn(width, width).mul(3).abs().to(dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for one in self.layers:
+            x = one(x.to(next(one.parameters()).dtype)).float()
+        for matrix in self.buffers():
+            x = x @ matrix.float()
+        return x
+
+
+@examples(25)
+@given(st.integers(1, 9), st.lists(st.sampled_from(FLOATS), max_size=4), st.lists(st.sampled_from(STORED), max_size=4))
+def test_every_number_is_as_many_bytes_as_its_type_says(
+    width: int, computing: list[torch.dtype], stored: list[torch.dtype]
+) -> None:
+    network, a_layer, a_matrix = Mixed(width, computing, stored), width * width + 3 * width + 1, width * width
+    sizes: Counter[str] = Counter()
+    for dtype, many in [*((dtype, a_layer) for dtype in computing), *((dtype, a_matrix) for dtype in stored)]:
+        sizes[str(dtype).removeprefix("torch.")] += many * BITS[dtype] // 8
+    found = agreed(Stack(network, (width,), a_matrix * (len(computing) + len(stored))))
+    assert found.bytes_by_dtype == dict(sizes)
+    assert found.parameter_bytes == sum(sizes.values())
+    assert found.parameters == a_layer * len(computing)
+
+
+# Where the two counts and the formulas have disagreed.
+
+
+@pytest.mark.parametrize("name", DISPUTED)
+@pytest.mark.xfail(strict=True, raises=(AssertionError, NotCountable), reason="see the smallest cases below")
+@settings(examples(10), phases=[Phase.generate])
+@given(data=st.data())
+def test_a_disputed_layer_costs_what_its_formula_says(name: str, data: st.DataObject) -> None:
+    agreed(data.draw(of_kind(name)))
+
+
+ATTENTION: dict[str, tuple[Callable[[Any, Tensor], Tensor], Shape, int]] = {
+    "narrow values": (lambda _, x: F.scaled_dot_product_attention(x, x, x[..., :1]), (2, 3, 2), 2 * 9 * 3),
+    "no axis of heads": (lambda _, x: F.scaled_dot_product_attention(x, x, x), (3, 2), 9 * 4),
+    "a transposed query": (lambda _, x: F.scaled_dot_product_attention(x.mT, x, x), (2, 3, 3), 2 * 9 * 6),
+}
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+@pytest.mark.xfail(strict=True, raises=NotCountable, reason="the meter lacks aten::_scaled_dot_product_attention_math")
+def test_attention_for_which_torch_has_no_kernel_of_its_own_is_counted(name: str) -> None:
+    does, takes, macs = ATTENTION[name]
+    agreed(Stack(Does(does), takes, macs))
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="both counts leave out the second product: 30, not 36")
+def test_a_bilinear_layer_costs_what_it_costs_as_an_einsum() -> None:
+    """torch multiplies x1 by the weights, sums, multiplies that by x2, and sums again: 30 products and then 6."""
+    written = Does(lambda s, x: torch.einsum("zi,oij,zj->zo", x, s.w, x[:, :2]), w=weight(3, 5, 2))
+    assert agreed(Stack(written, (5,), 36)).macs == 36
+    agreed(Stack(Does(lambda s, x: F.bilinear(x, x[:, :2], s.w), w=weight(3, 5, 2)), (5,), 36))
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the trace says 3, the meter and the rows say 0")
+def test_both_counts_agree_on_an_einsum_over_an_index_of_size_one() -> None:
+    found = count(Does(lambda s, x: torch.einsum("zi,oi->zo", x, s.w), w=weight(3, 1)), 1)
+    assert found.traced_macs == found.metered_macs == sum(row.macs for row in found.modules)
+
+
+@pytest.mark.parametrize(
+    "does", [lambda s, x: F.linear(x, s.w), lambda s, x: x @ s.w.mT], ids=["linear", "matrix product"]
+)
+def test_a_matrix_of_one_column_costs_a_product_a_row(does: Callable[[Any, Tensor], Tensor]) -> None:
+    agreed(Stack(Does(does, w=weight(3, 1)), (1,), 3))
+
+
+def test_a_gated_linear_unit_costs_what_it_costs_by_hand() -> None:
+    """An operator of torch for a gate is a gate: free alone, a MAC a product where the products are summed."""
+    agreed(Stack(nn.GLU(-1), (5, 4), 0))
+    agreed(Stack(Does(lambda _, x: F.glu(x).sum(-1)), (5, 4), 10))
+    agreed(Stack(Does(lambda _, x: (x[..., :2] * x[..., 2:].sigmoid()).sum(-1)), (5, 4), 10))
