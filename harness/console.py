@@ -77,4 +77,10 @@ class Reporter:
 
 def show_table(rows: Sequence[Sequence[object]], headers: Sequence[str], stream: TextIO | None = None) -> None:
     """A plain text table on standard output; numbers stand as they were formatted."""
-    print(tabulate(rows, headers=headers, disable_numparse=True), file=stream or sys.stdout, flush=True)
+    columns = zip(*rows, strict=True)
+    align = [
+        "right" if all(not str(cell) or str(cell)[0] in "-0123456789" for cell in cells) else "left"
+        for cells in columns
+    ]
+    text = tabulate(rows, headers=headers, disable_numparse=True, colalign=align or None)
+    print(text, file=stream or sys.stdout, flush=True)

@@ -25,6 +25,10 @@ from harness.results import Result
 from harness.tracks import Track
 
 
+MODULE_TABLES = 3
+"""For so many systems `check` prints a table by module each; for more, choose one with --system."""
+
+
 @dataclass(frozen=True)
 class Places:
     """Folders of a command: data and lists (None: the track's own), results, cache, and where it was typed."""
@@ -50,8 +54,13 @@ def check(entry_folder: Path, track_name: str, choice: Choice, places: Places, h
     read = entry.read(entry_folder)
     require_writable(places.cache, "The cache folder")
     systems = checked_systems(read, track, choice, places, hands)
+    for system in systems if len(systems) <= MODULE_TABLES else ():
+        if system.check.complexity:
+            show_table(tables.module_rows(system.check.complexity), tables.MODULES)
     show_table(tables.complexity_rows(systems, track.rules), tables.COMPLEXITY)
     for system in systems:
+        for note in tables.complexity_notes(system):
+            hands.reporter.say(note)
         if system.check.reason:
             reason = system.check.reason
             hands.reporter.say(f"{system.name}: {reason.problem} {reason.remedy} [{reason.rule}]")

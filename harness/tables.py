@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from harness.complexity.limits import held_bytes
 from harness.editions import Edition
 from harness.outcomes import Outcome
 from harness.plan import System
-from harness.results import Result
+from harness.results import Complexity, Result
 
 Row = Sequence[str]
 
-COMPLEXITY = ("system", "outcome", "parameters", "bytes", "of limit", "MACs", "of limit", "MACs by torchinfo")
+COMPLEXITY = ("system", "outcome", "parameters", "bytes", "left", "MACs", "left", "MACs by torchinfo", "left")
+MODULES = ("module", "kind", "takes", "gives", "parameters", "bytes", "MACs")
 SCORES = (
     "system",
     "split",
@@ -35,18 +37,69 @@ def complexity_rows(systems: Iterable[System], edition: Edition | None) -> list[
 def _complexity_row(system: System, edition: Edition | None) -> Row:
     found = system.check.complexity
     if found is None:
-        return (system.name, system.check.outcome, "", "", "", "", "", "")
+        return (system.name, system.check.outcome, *[""] * 7)
     limits = edition.limits if edition else None
     return (
         system.name,
         system.check.outcome,
         f"{found.parameters:,}",
         f"{found.parameter_bytes:,}",
-        f"{found.parameter_bytes / limits.parameter_bytes.value:.1%}" if limits else "no limit",
+        _left(held_bytes(found, edition), limits.parameter_bytes.value) if edition and limits else "no limit",
         f"{found.macs:,}",
-        f"{found.macs / limits.macs.value:.1%}" if limits else "no limit",
+        _left(found.macs, limits.macs.value) if limits else "no limit",
         f"{found.official_macs:,}",
+        _left(found.official_macs, limits.macs.value) if limits else "no limit",
     )
+
+
+def _left(value: int, limit: int) -> str:
+    """How much is left to the limit, in its share and in units."""
+    return f"{(limit - value) / limit:.1%} ({limit - value:,})"
+
+
+def module_rows(found: Complexity) -> list[Row]:
+    """What each module costs by itself, and the whole."""
+    rows = [
+        (row.name, row.kind, row.takes, row.gives, f"{row.parameters:,}", f"{row.size:,}", f"{row.macs:,}")
+        for row in found.modules
+    ]
+    whole = (f"{found.parameters:,}", f"{found.parameter_bytes:,}", f"{found.macs:,}")
+    return [*rows, ("the whole", "", "", "", *whole)]
+
+
+def complexity_notes(system: System) -> list[str]:
+    """What the table of complexity has no column for, a line each."""
+    found = system.check.complexity
+    if found is None:
+        return []
+    by_bits = ", ".join(f"{size:,} at {bits} bit" for bits, size in found.peak_activation_bytes.items())
+    notes = [f"peak activation memory of one clip, in bytes: {by_bits}"] if by_bits else []
+    if found.folded:
+        folded = found.folded
+        macs = f"{folded.official_macs:,} MACs by torchinfo, {folded.parameters:,} parameters"
+        notes.append(f"with batch normalisation folded away it would count {macs}")
+    if found.frontend_counted:
+        notes.append(f"the frontend is counted in full ({found.frontend_macs:,} MACs): {found.frontend_counted}")
+    else:
+        notes.append(f"the frontend is free ({found.frontend_macs:,} MACs not counted)")
+    if found.traced_macs is None:
+        notes.append("it holds packed or scripted modules, which no trace shows: counted by what ran alone")
+    elsewhere = {role: size for role, size in found.bytes_by_role.items() if role != "parameter"}
+    if elsewhere:
+        parts = ", ".join(f"{size:,} bytes in {PLACES[role]}" for role, size in elsewhere.items())
+        notes.append(f"not in parameters: {parts}")
+    notes += [f"device {device}: {size:,} bytes" for device, size in found.bytes_by_device.items()]
+    notes += [found.costliest_clip] if found.costliest_clip else []
+    return [f"{system.name}: {note}" for note in notes]
+
+
+PLACES = {
+    "attribute": "plain attributes",
+    "buffer": "buffers",
+    "constant": "constants from elsewhere",
+    "packed": "packed weights",
+    "statistics": "statistics that are read as weights",
+}
 
 
 def score_rows(results: Iterable[Result]) -> list[Row]:

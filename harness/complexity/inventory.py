@@ -276,7 +276,7 @@ def _state(packed: Any) -> object:  # noqa: ANN401 - torch.ScriptObject has no s
 
 def _scales(tensor: Tensor) -> list[float]:
     """Scales of a tensor quantised by channel; one scale for the whole tensor belongs to its type."""
-    if not tensor.is_quantized or tensor.qscheme() not in {torch.per_channel_affine, torch.per_channel_symmetric}:
+    if not tensor.is_quantized or tensor.qscheme() in {torch.per_tensor_affine, torch.per_tensor_symmetric}:
         return []
     return [float(scale) for scale in tensor.q_per_channel_scales()]
 

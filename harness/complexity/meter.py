@@ -523,7 +523,9 @@ def _summed_axes(name: str, args: Any) -> Axes | None:  # noqa: ANN401
 
 
 POOLED_AXES = {
-    f"aten::{prefix}avg_pool{n}d": n for prefix in ("", "adaptive_", "_adaptive_", "mkldnn_adaptive_") for n in (1, 2, 3)
+    f"aten::{prefix}avg_pool{n}d": n
+    for prefix in ("", "adaptive_", "_adaptive_", "mkldnn_adaptive_")
+    for n in (1, 2, 3)
 }
 """Average pooling: how many of the last axes it sums over."""
 

@@ -110,7 +110,9 @@ class _Handlers:
             in_frontend = _in_frontend(outputs)
             macs, count = formula(inputs, outputs) if formula else (0, 0)
             effective = self._effective(name, kind, inputs, sources)
-            products = made_of(count, [get_shape(outputs[0])] * 2) if count else _products(name, effective, inputs, outputs)
+            products = (
+                made_of(count, [get_shape(outputs[0])] * 2) if count else _products(name, effective, inputs, outputs)
+            )
             carrying = [value for value in _keys(sources) if in_frontend or value not in self._features]
             straight = effective is not Kind.MOVES or name in LAYOUT_KEPT
             axes = _summed_axes(name, inputs) if effective is Kind.SUMS else None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness.complexity.measuring import measure
 from harness.contract import Classifier
+from harness.results import Complexity
 from tests.harness.complexity.probes import TASK
 
 FOLDER = Path(__file__).resolve().parents[3] / "baselines" / "systems"
@@ -22,6 +25,13 @@ def load(folder: Path) -> Any:
     sys.modules[spec.name] = module  # pydantic looks up annotations there
     spec.loader.exec_module(module)
     return module
+
+
+@cache
+def measured(name: str) -> Complexity:
+    """What the entry's default system costs; measured once a session."""
+    entry, classifier = build(name)
+    return measure(entry, classifier, TASK).complexity
 
 
 def build(name: str, **settings: Any) -> tuple[Any, Classifier]:

@@ -200,7 +200,9 @@ def test_products_that_are_summed_cost_one_each_however_they_are_written(name: s
 
 
 ALONE = {
-    "a gate before pooling": lambda x, w: F.adaptive_avg_pool1d(x.view(1, 4, 5) * x.view(1, 4, 5).amax(-1, keepdim=True), 1),
+    "a gate before pooling": lambda x, w: F.adaptive_avg_pool1d(
+        x.view(1, 4, 5) * x.view(1, 4, 5).amax(-1, keepdim=True), 1
+    ),
     "response normalisation": lambda x, w: w[0] * x * x.norm(dim=1, keepdim=True) + w[1] + x,
     "gating": lambda x, w: x.sigmoid() * x,
     "scaling by weights": lambda x, w: x * w,
