@@ -24,7 +24,6 @@ from harness.plan import Cell, Choice, System
 from harness.results import Result
 from harness.tracks import Track
 
-
 MODULE_TABLES = 3
 """For so many systems `check` prints a table by module each; for more, choose one with --system."""
 

@@ -98,8 +98,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "limits.complexity",
-        "Bytes, multiply-accumulates by this project's count and by torchinfo, and in 2022 the number of parameters "
-        "are at most the edition's limits, before training and after it; so are the operations that are free one by one.",
+        "Bytes, multiply-accumulates by this project's count and by torchinfo, and in 2022 the number of "
+        "parameters are at most the edition's limits, before training and after it; so are the operations that are "
+        "free one by one.",
         "harness.complexity.limits:require_within",
         "def build(config, task):\n    network = nn.Sequential(nn.Linear(40, 2000), nn.Linear(2000, task.n_classes))\n"
         "    return Classifier(Energy(), network, 8000)",
@@ -131,8 +132,9 @@ RULES: tuple[Rule, ...] = (
         "count.official",
         "torchinfo can run `network(frontend(waveforms))`, as the organisers count it.",
         "harness.complexity.measuring:_official",
-        "def build(config, task):\n    network = nn.Linear(40, task.n_classes)\n    return Classifier(nn.Flatten(), network, 8000)"
-        "\n\n\ndef predict(classifier, clips):\n    return classifier.network(clips.waveforms[:, :40])",
+        "def build(config, task):\n    network = nn.Linear(40, task.n_classes)\n"
+        "    return Classifier(nn.Flatten(), network, 8000)\n\n\ndef predict(classifier, clips):\n"
+        "    return classifier.network(clips.waveforms[:, :40])",
     ),
     Rule(
         "predict.alone",

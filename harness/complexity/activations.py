@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.complexity.meter import Step
 from harness.complexity.operators import Kind
+from harness.complexity.reading import Step
 
 IN_PLACE = frozenset({Kind.PASSES, Kind.ADDS, Kind.PRODUCT, Kind.ACCUMULATES})
 BITS = (8, 16, 32)

@@ -16,12 +16,12 @@ def uncompiled(model: nn.Module) -> Iterator[None]:
     in_place = [(module, module._compiled_call_impl) for module in model.modules() if module._compiled_call_impl]
     try:
         for module in compiled:
-            module.forward = module._orig_mod.forward  # type: ignore[method-assign, union-attr]
+            module.forward = module._orig_mod.forward  # type: ignore[union-attr]
         for module, _ in in_place:
             module._compiled_call_impl = None
         yield
     finally:
         for module, forward in kept:
-            module.forward = forward  # type: ignore[method-assign]
+            module.forward = forward
         for module, call in in_place:
             module._compiled_call_impl = call

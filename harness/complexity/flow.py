@@ -28,14 +28,14 @@ Axes = frozenset[int]
 class Products(NamedTuple):
     """Products that an operator makes: how many, and the axes along which more than one of its factors varies."""
 
-    count: int
+    number: int
     varying: Axes = frozenset()
 
 
-def made_of(count: int, shapes: Sequence[Sequence[int]]) -> Products:
+def made_of(number: int, shapes: Sequence[Sequence[int]]) -> Products:
     """Products of factors of these shapes."""
     sized = [axis - len(shape) for shape in shapes for axis, size in enumerate(shape) if size > 1]
-    return Products(count, frozenset(axis for axis in sized if sized.count(axis) > 1))
+    return Products(number, frozenset(axis for axis in sized if sized.count(axis) > 1))
 
 
 class Flow:
@@ -60,7 +60,7 @@ class Flow:
         `axes` are those that a sum reduces without moving others (None: not known); `straight`: it moves no axis.
         """
         held = [self._open[key] for key in sources if key in self._open]
-        if products is not None and products.count:
+        if products is not None and products.number:
             made = {len(self._made): True}
             self._made.append(products)
             held = [*held, made] if kind is Kind.ACCUMULATES else [_union([*held, made])]
@@ -81,14 +81,14 @@ class Flow:
 
     def is_open(self, key: Hashable) -> bool:
         """Whether the tensor holds products that nothing has summed."""
-        return any(self._made[product].count for product in self._open.get(key, {}))
+        return any(self._made[product].number for product in self._open.get(key, {}))
 
     def _sums(self, product: int, together: Mapping[int, bool], axes: Axes | None) -> bool:
         """Whether a sum over these axes adds different products to each other."""
         return axes is None or not together[product] or bool(axes & self._made[product].varying)
 
     def _closed(self, products: set[int]) -> int:
-        macs = sum(self._made[product].count for product in products)
+        macs = sum(self._made[product].number for product in products)
         for product in products:
             self._made[product] = Products(0)
         return macs

@@ -16,8 +16,8 @@ import torchaudio
 from torch import Tensor, nn
 
 from harness.complexity.inventory import Held
-from harness.complexity.meter import Operand, Origin, Watcher
 from harness.complexity.operators import Kind
+from harness.complexity.reading import Operand, Origin, Watcher
 
 SHORT = 8
 """Coefficients of a filter that may be anything: pre-emphasis, deltas."""

@@ -176,8 +176,8 @@ class _Walk:
         except (NotImplementedError, RuntimeError):
             return tensor.numel() * tensor.element_size(), 0
         reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)) + 1
-        start = tensor.storage_offset() * tensor.element_size()
-        interval = (start, start + (reach if tensor.numel() else 0) * tensor.element_size())
+        start = int(tensor.storage_offset()) * tensor.element_size()
+        interval = (start, start + int(reach if tensor.numel() else 0) * tensor.element_size())
         return self._cover(storage._cdata, interval) + extra, storage._cdata
 
     def _cover(self, storage: int, interval: tuple[int, int]) -> int:
@@ -219,18 +219,24 @@ def _parts(item: object) -> list[tuple[str, object]]:
         return [(str(key), value) for key, value in item.items()]
     if isinstance(item, list | tuple | set | frozenset):
         return [(str(i), value) for i, value in enumerate(item)]
-    if isinstance(item, FunctionType):
-        cells = zip(item.__code__.co_freevars, item.__closure__ or (), strict=True)
-        defaults = [("defaults", item.__defaults__), ("defaults", item.__kwdefaults__)]
-        return [*((name, cell) for name, cell in cells), *defaults, *vars(item).items()]
+    if isinstance(item, FunctionType | CellType | MethodType | functools.partial):
+        return _parts_of_callable(item)
+    slots = [(name, getattr(item, name, None)) for name in _slots(type(item))]
+    return [*getattr(item, "__dict__", {}).items(), *slots]
+
+
+def _parts_of_callable(
+    item: FunctionType | CellType | MethodType | functools.partial[object],
+) -> list[tuple[str, object]]:
+    """Closure, defaults, the object of a method, the arguments of a partial function."""
     if isinstance(item, CellType):
         return [("", item.cell_contents)] if _is_filled(item) else []
     if isinstance(item, MethodType):
         return [("", item.__func__), ("self", item.__self__)]
     if isinstance(item, functools.partial):
         return [("function", item.func), ("arguments", item.args), ("keywords", item.keywords)]
-    slots = [(name, getattr(item, name, None)) for name in _slots(type(item))]
-    return [*getattr(item, "__dict__", {}).items(), *slots]
+    cells = zip(item.__code__.co_freevars, item.__closure__ or (), strict=True)
+    return [*cells, ("defaults", item.__defaults__), ("defaults", item.__kwdefaults__), *vars(item).items()]
 
 
 def _is_filled(cell: CellType) -> bool:

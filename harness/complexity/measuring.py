@@ -15,8 +15,9 @@ from harness.complexity.alone import require_alone, rounding
 from harness.complexity.eager import uncompiled
 from harness.complexity.frontend import Inspection
 from harness.complexity.inventory import Held
-from harness.complexity.meter import WHOLE, Meter, Reading
+from harness.complexity.meter import Meter
 from harness.complexity.purity import pure
+from harness.complexity.reading import WHOLE, Reading
 from harness.contract import Classifier, Clips, Entry, Task
 from harness.logits import require_logits
 from harness.outcomes import Mistake, NotCountable
@@ -191,7 +192,7 @@ def _outside(what: str) -> NotCountable:
 
 
 def _require_inside(entry: Entry, classifier: Classifier, waveform: Tensor, device: str | None, meter: Meter) -> None:
-    """Raises `NotCountable` where numbers of the clip leave torch and come back: a clip that differs a little shows it."""
+    """Raises `NotCountable` where numbers of the clip leave torch and come back: one that differs a little shows it."""
     _, first = _run(entry, classifier, waveform, device, meter)
     meter.verifies = True
     _, second = _run(entry, classifier, waveform * (1 + TINY), device, meter)

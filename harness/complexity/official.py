@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torchinfo
@@ -15,7 +16,10 @@ from harness.complexity.eager import uncompiled
 from harness.results import Folded
 
 
-def mult_adds(classifier: nn.Module, features: object) -> tuple[int, int]:
+Features = Any  # what the frontend gives: a tensor, or a nest of them
+
+
+def mult_adds(classifier: nn.Module, features: Features) -> tuple[int, int]:
     """(multiply-adds, parameters) by torchinfo of a float32 copy of the network, for features of one clip.
 
     The 2022 to 2024 editions call it through NeSsi's torch path, 2025 on a deep copy cast to float32: the same figure

@@ -43,25 +43,24 @@ _FREE: Mapping[tuple[Kind, str], str] = {
         expand_as broadcast_to broadcast_tensors repeat tile select slice narrow split split_with_sizes tensor_split
         chunk unbind diagonal diag diag_embed diagonal_copy as_strided unfold real imag view_as_real view_as_complex
         resolve_conj resolve_neg conj _conj _conj_physical conj_physical cat concat concatenate stack hstack vstack
-        dstack column_stack row_stack block_diag atleast_1d atleast_2d atleast_3d contiguous clone copy copy_ _to_copy to
-        type_as detach alias lift lift_fresh lift_fresh_copy data
-        _nested_tensor_from_mask flip fliplr flipud roll rot90 pad constant_pad_nd _pad_enum _pad_circular
-        reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d
-        pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle im2col masked_fill masked_scatter where
-         fill zero scatter index_fill index_copy index_put _index_put_impl slice_scatter select_scatter
-        diagonal_scatter put tril triu empty empty_like empty_strided empty_permuted new_empty new_empty_strided zeros
-        zeros_like new_zeros ones ones_like new_ones full full_like new_full zero_ arange linspace logspace eye range
-        tril_indices triu_indices scalar_tensor hann_window hamming_window blackman_window bartlett_window
-        kaiser_window meshgrid cartesian_prod one_hot size numel dim is_floating_point is_complex Int ScalarImplicit
-        FloatImplicit IntImplicit Bool Float __getitem__ len sym_size sym_numel sym_stride sym_storage_offset stride
-        is_same_size set_ resize_ resize_as_ record_stream requires_grad_ _has_compatible_shallow_copy_type result_type
-        dequantize q_scale q_zero_point int_repr feature_dropout dropout alpha_dropout native_dropout feature_alpha_dropout
-         _shape_as_tensor _reshape_from_tensor warn view_copy permute_copy
-        transpose_copy t_copy expand_copy select_copy slice_copy squeeze_copy unsqueeze_copy unfold_copy
-         _assert_async _assert_tensor_metadata pin_memory _pin_memory to_dense to_mkldnn _to_dense
-        upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d
-        _upsample_nearest_exact3d set_data rename align_to refine_names unsafe_split_with_sizes 
-         max_unpool2d max_unpool3d __contains__ Size complex device
+        dstack column_stack row_stack block_diag atleast_1d atleast_2d atleast_3d contiguous clone copy copy_ _to_copy
+        to type_as detach alias lift lift_fresh lift_fresh_copy data _nested_tensor_from_mask flip fliplr flipud roll
+        rot90 pad constant_pad_nd _pad_enum _pad_circular reflection_pad1d reflection_pad2d reflection_pad3d
+        replication_pad1d replication_pad2d replication_pad3d pixel_shuffle pixel_unshuffle channel_shuffle
+        native_channel_shuffle im2col masked_fill masked_scatter where fill zero scatter index_fill index_copy
+        index_put _index_put_impl slice_scatter select_scatter diagonal_scatter put tril triu empty empty_like
+        empty_strided empty_permuted new_empty new_empty_strided zeros zeros_like new_zeros ones ones_like new_ones
+        full full_like new_full zero_ arange linspace logspace eye range tril_indices triu_indices scalar_tensor
+        hann_window hamming_window blackman_window bartlett_window kaiser_window meshgrid cartesian_prod one_hot size
+        numel dim is_floating_point is_complex Int ScalarImplicit FloatImplicit IntImplicit Bool Float __getitem__ len
+        sym_size sym_numel sym_stride sym_storage_offset stride is_same_size set_ resize_ resize_as_ record_stream
+        requires_grad_ _has_compatible_shallow_copy_type result_type dequantize q_scale q_zero_point int_repr
+        feature_dropout dropout alpha_dropout native_dropout feature_alpha_dropout _shape_as_tensor
+        _reshape_from_tensor warn view_copy permute_copy transpose_copy t_copy expand_copy select_copy slice_copy
+        squeeze_copy unsqueeze_copy unfold_copy _assert_async _assert_tensor_metadata pin_memory _pin_memory to_dense
+        to_mkldnn _to_dense upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d
+        _upsample_nearest_exact2d _upsample_nearest_exact3d set_data rename align_to refine_names
+        unsafe_split_with_sizes max_unpool2d max_unpool3d __contains__ Size complex device
     """,
     (Kind.PASSES, "batch normalisation in evaluation mode folds into the layer before it"): """
         batch_norm native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training cudnn_batch_norm
@@ -70,48 +69,48 @@ _FREE: Mapping[tuple[Kind, str], str] = {
     """,
     (Kind.PASSES, "an activation: a function of one element, no sum and no weights"): """
         relu relu6 leaky_relu rrelu rrelu_with_noise elu celu selu gelu silu mish hardswish hardsigmoid hardtanh
-        hardshrink softshrink softplus threshold log_sigmoid log_sigmoid_forward sigmoid
-        tanh prelu _prelu_kernel exp exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal abs absolute neg
-        negative sign sgn sin cos tan asin acos atan sinh cosh asinh acosh atanh arcsin arccos arctan erf erfc erfinv
-        lgamma digamma special_expit special_erf special_exp2 special_expm1 special_log1p special_xlog1py special_ndtr
-        xlogy angle nan_to_num frac positive
+        hardshrink softshrink softplus threshold log_sigmoid log_sigmoid_forward sigmoid tanh prelu _prelu_kernel exp
+        exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal abs absolute neg negative sign sgn sin cos tan
+        asin acos atan sinh cosh asinh acosh atanh arcsin arccos arctan erf erfc erfinv lgamma digamma special_expit
+        special_erf special_exp2 special_expm1 special_log1p special_xlog1py special_ndtr xlogy angle nan_to_num frac
+        positive
     """,
     (Kind.PASSES, "comparing, choosing, rounding and ordering multiply nothing"): """
         eq ne lt le gt ge greater greater_equal less less_equal not_equal isnan isinf isfinite isposinf isneginf
-        isclose logical_and logical_or logical_not logical_xor bitwise_not bitwise_or __and__ __or__ __xor__ bitwise_xor
-        __lshift__ __rshift__ bitwise_left_shift bitwise_right_shift clamp clamp_min clamp_max clip max min maximum
-        minimum fmax fmin amax amin aminmax argmax argmin sort argsort msort topk kthvalue median nanmedian mode cummax
-        cummin floor ceil round trunc fix floor_divide remainder fmod bucketize searchsorted any all
-        max_pool1d max_pool2d max_pool3d max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices
+        isclose logical_and logical_or logical_not logical_xor bitwise_not bitwise_or __and__ __or__ __xor__
+        bitwise_xor __lshift__ __rshift__ bitwise_left_shift bitwise_right_shift clamp clamp_min clamp_max clip max
+        min maximum minimum fmax fmin amax amin aminmax argmax argmin sort argsort msort topk kthvalue median
+        nanmedian mode cummax cummin floor ceil round trunc fix floor_divide remainder fmod bucketize searchsorted any
+        all max_pool1d max_pool2d max_pool3d max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices
         adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d fractional_max_pool2d fractional_max_pool3d
-        quantized_max_pool1d quantized_max_pool2d quantize_per_tensor quantize_per_channel
-        quantize_per_tensor_dynamic fake_quantize_per_tensor_affine fake_quantize_per_channel_affine
+        quantized_max_pool1d quantized_max_pool2d quantize_per_tensor quantize_per_channel quantize_per_tensor_dynamic
+        fake_quantize_per_tensor_affine fake_quantize_per_channel_affine
         _fake_quantize_per_tensor_affine_cachemask_tensor_qparams fake_quantize_per_tensor_affine_cachemask
         fake_quantize_per_channel_affine_cachemask count_nonzero histc bincount
     """,
     (Kind.ADDS, "additions multiply nothing; the sum of two products is counted"): """
-        add sub subtract rsub sum_to_size hypot logaddexp logaddexp2 
+        add sub subtract rsub sum_to_size hypot logaddexp logaddexp2
     """,
     (Kind.SUMS, "pooling and sums over an axis have no weights; products they sum are counted"): """
         sum nansum mean nanmean cumsum logcumsumexp logsumexp special_logsumexp avg_pool1d avg_pool2d avg_pool3d
         adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d
-        mkldnn_adaptive_avg_pool2d trace diff scatter_add scatter_reduce index_add index_reduce
-        segment_reduce col2im unfold_backward
+        mkldnn_adaptive_avg_pool2d trace diff scatter_add scatter_reduce index_add index_reduce segment_reduce col2im
+        unfold_backward
     """,
     (Kind.PASSES, "a normalisation: the clip's own values, shifted and scaled by their own statistics"): """
-        layer_norm native_layer_norm group_norm native_group_norm instance_norm rms_norm _fused_rms_norm softmax _softmax
-        log_softmax _log_softmax special_softmax special_log_softmax _masked_softmax _safe_softmax renorm _weight_norm
-        _weight_norm_interface
+        layer_norm native_layer_norm group_norm native_group_norm instance_norm rms_norm _fused_rms_norm softmax
+        _softmax log_softmax _log_softmax special_softmax special_log_softmax _masked_softmax _safe_softmax renorm
+        _weight_norm _weight_norm_interface
     """,
     (Kind.MEASURES, "a norm or deviation of the clip's own values: no weights"): """
         std var std_mean var_mean norm linalg_vector_norm linalg_norm frobenius_norm
     """,
     (Kind.LOOKUP, "reading a table that does not depend on the clip by the clip's numbers stands for a product"): """
-        index _unsafe_index index_select gather take take_along_dim embedding 
+        index _unsafe_index index_select gather take take_along_dim embedding
     """,
     (Kind.PRODUCT, "free until something sums it: then each product is a MAC"): """
-        mul multiply div divide true_divide pow float_power outer ger kron cross linalg_cross atan2
-        arctan2 glu bitwise_and ldexp copysign heaviside polar prod cumprod
+        mul multiply div divide true_divide pow float_power outer ger kron cross linalg_cross atan2 arctan2 glu
+        bitwise_and ldexp copysign heaviside polar prod cumprod
     """,
     (Kind.ACCUMULATES, "free until the tensor it is added to holds another product"): """
         addcmul addcdiv lerp addr
@@ -124,29 +123,27 @@ _FREE: Mapping[tuple[Kind, str], str] = {
 
 _CONTRACTS = """
     convolution _convolution _convolution_mode conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
-    conv_tbc thnn_conv2d _slow_conv2d_forward mkldnn_convolution cudnn_convolution slow_conv3d
-    linear mm addmm bmm baddbmm addbmm mv addmv dot vdot inner matmul linalg_matmul linalg_vecdot tensordot
-    chain_matmul linalg_multi_dot einsum bilinear _trilinear _scaled_mm _addmm_activation
-    scaled_dot_product_attention _scaled_dot_product_attention_math _scaled_dot_product_flash_attention
-    _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_efficient_attention
-    _scaled_dot_product_cudnn_attention _scaled_dot_product_fused_attention_overrideable
-    _native_multi_head_attention _transformer_encoder_layer_fwd
-    gru lstm rnn_tanh rnn_relu gru_cell lstm_cell rnn_tanh_cell rnn_relu_cell quantized_gru quantized_lstm
-    embedding_bag _embedding_bag _embedding_bag_forward_only
-    cdist _cdist_forward _euclidean_dist pairwise_distance cosine_similarity pdist
-    upsample_linear1d upsample_bilinear2d _upsample_bilinear2d_aa upsample_bicubic2d _upsample_bicubic2d_aa
-    upsample_trilinear3d grid_sampler grid_sampler_2d grid_sampler_3d
+    conv_tbc thnn_conv2d _slow_conv2d_forward mkldnn_convolution cudnn_convolution slow_conv3d linear mm addmm bmm
+    baddbmm addbmm mv addmv dot vdot inner matmul linalg_matmul linalg_vecdot tensordot chain_matmul linalg_multi_dot
+    einsum bilinear _trilinear _scaled_mm _addmm_activation scaled_dot_product_attention
+    _scaled_dot_product_attention_math _scaled_dot_product_flash_attention _scaled_dot_product_flash_attention_for_cpu
+    _scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention
+    _scaled_dot_product_fused_attention_overrideable _native_multi_head_attention _transformer_encoder_layer_fwd gru
+    lstm rnn_tanh rnn_relu gru_cell lstm_cell rnn_tanh_cell rnn_relu_cell quantized_gru quantized_lstm embedding_bag
+    _embedding_bag _embedding_bag_forward_only cdist _cdist_forward _euclidean_dist pairwise_distance
+    cosine_similarity pdist upsample_linear1d upsample_bilinear2d _upsample_bilinear2d_aa upsample_bicubic2d
+    _upsample_bicubic2d_aa upsample_trilinear3d grid_sampler grid_sampler_2d grid_sampler_3d
 """
 
 _QUANTISED = """
     conv1d conv1d_relu conv1d_dynamic conv2d conv2d_relu conv2d_dynamic conv2d_add conv2d_add_relu conv3d conv3d_relu
     conv3d_dynamic conv_transpose1d conv_transpose2d conv_transpose3d linear linear_relu linear_dynamic
-    linear_relu_dynamic linear_dynamic_fp16 linear_leaky_relu linear_tanh  
+    linear_relu_dynamic linear_dynamic_fp16 linear_leaky_relu linear_tanh
 """
 
 _TRANSFORMS = """
-    stft istft fft_fft fft_ifft fft_rfft fft_irfft fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_fftn fft_ifftn fft_rfftn
-    fft_irfftn _fft_r2c _fft_c2c _fft_c2r
+    stft istft fft_fft fft_ifft fft_rfft fft_irfft fft_fft2 fft_ifft2 fft_rfft2 fft_irfft2 fft_fftn fft_ifftn
+    fft_rfftn fft_irfftn _fft_r2c _fft_c2c _fft_c2r
 """
 
 _DRAWS = """
@@ -183,6 +180,17 @@ OPERATORS: Mapping[str, Operator] = _table()
 
 IN_EVALUATION = frozenset({"aten::dropout", "aten::native_dropout", "aten::alpha_dropout", "aten::feature_dropout"})
 """Operators that draw random numbers only where they are told that they are trained."""
+
+
+OF_ONE = frozenset({"aten::prod", "aten::cumprod", "aten::glu"})
+"""Operators that multiply the elements of one tensor with each other."""
+
+POOLED_AXES: Mapping[str, int] = {
+    f"aten::{prefix}avg_pool{n}d": n
+    for prefix in ("", "adaptive_", "_adaptive_", "mkldnn_adaptive_")
+    for n in (1, 2, 3)
+}
+"""Average pooling: how many of the last axes it sums over."""
 
 
 def base_name(name: str) -> str:

@@ -16,8 +16,9 @@ from harness.complexity import inventory
 from harness.complexity.alone import PredictRows, require_alone, rounding
 from harness.complexity.eager import uncompiled
 from harness.complexity.measuring import Measured, metered, require_countable, with_constants
-from harness.complexity.meter import Meter, Reading
+from harness.complexity.meter import Meter
 from harness.complexity.purity import pure
+from harness.complexity.reading import Reading
 from harness.contract import Classifier, Clips, Entry
 from harness.logits import require_logits
 from harness.outcomes import Mistake

@@ -163,7 +163,9 @@ def predict(classifier, clips):
 def test_predict_may_not_read_what_the_referee_has_written(
     tmp_path: Path, track: str, places: Places, hands: Hands
 ) -> None:
-    reads = "def predict(classifier, clips):\n    open('predict.job.json').read()\n    return classifier(clips.waveforms)\n"
+    reads = (
+        "def predict(classifier, clips):\n    open('predict.job.json').read()\n    return classifier(clips.waveforms)\n"
+    )
     assert not evaluation.evaluate(made.entry_folder(tmp_path / "mine", predict=reads), track, Choice(), places, hands)
     text = next(places.results.rglob("*.failure.json")).read_text()
     assert "predict opens the file predict.job.json." in text

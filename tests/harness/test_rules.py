@@ -43,9 +43,7 @@ def broken(rule: Rule, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if not rule.id.startswith("stage.")], ids=lambda rule: rule.id)
-def test_a_rule_refuses_its_bad_example(
-    rule: Rule, tmp_path: Path, track: str, places: Places, hands: Hands
-) -> None:
+def test_a_rule_refuses_its_bad_example(rule: Rule, tmp_path: Path, track: str, places: Places, hands: Hands) -> None:
     entry = broken(rule, tmp_path / "mine")
     try:
         assert not evaluation.evaluate(entry, track, Choice(), places, hands)
@@ -60,7 +58,9 @@ def test_a_rule_refuses_its_bad_example(
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.id.startswith("stage.")], ids=lambda rule: rule.id)
 def test_the_bad_examples_about_stages_are_walked_among_the_bad_entries(rule: Rule) -> None:
     lines = [line.strip() for line in rule.example.splitlines()[1:]]
-    assert all(any(part in BAD_ENTRIES for part in (line, line.split(":")[0])) for line in lines if "return" not in line)
+    assert all(
+        any(part in BAD_ENTRIES for part in (line, line.split(":")[0])) for line in lines if "return" not in line
+    )
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)

@@ -598,13 +598,13 @@ def test_a_layer_that_only_rescales_is_free(name: str, data: st.DataObject) -> N
     assert agreed(data.draw(of_kind(name))).macs == 0
 
 
-@examples(80)
+@examples(70)
 @given(stacks())
 def test_a_stack_costs_what_its_layers_cost_together(stack: Stack) -> None:
     assert agreed(stack).parameters == numbers(stack.network)
 
 
-@examples(30)
+@examples(25)
 @given(stacks())
 def test_rows_of_modules_add_up_to_the_whole(stack: Stack) -> None:
     found = count(stack.network, *stack.takes)
@@ -613,7 +613,7 @@ def test_rows_of_modules_add_up_to_the_whole(stack: Stack) -> None:
     assert sum(row.parameters for row in found.modules) == found.parameters
 
 
-@examples(25)
+@examples(20)
 @given(stacks())
 def test_two_passes_of_one_network_double_its_products_and_not_its_parameters(stack: Stack) -> None:
     twice = Does(lambda s, x: s.network(fitted(s.network(x), x.shape[1:])), network=stack.network)
