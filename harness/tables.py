@@ -82,8 +82,8 @@ def complexity_notes(system: System) -> list[str]:
         notes.append(f"the frontend is counted in full ({found.frontend_macs:,} MACs): {found.frontend_counted}")
     else:
         notes.append(f"the frontend is free ({found.frontend_macs:,} MACs not counted)")
-    if found.traced_macs is None:
-        notes.append("it holds packed or scripted modules, which no trace shows: counted by what ran alone")
+    if found.untraced:
+        notes.append(f"no trace shows what runs ({found.untraced}): counted by the operators that ran")
     elsewhere = {role: size for role, size in found.bytes_by_role.items() if role != "parameter"}
     if elsewhere:
         parts = ", ".join(f"{size:,} bytes in {PLACES[role]}" for role, size in elsewhere.items())

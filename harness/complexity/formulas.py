@@ -39,6 +39,12 @@ def convolution(x: Shape, weight: Shape, out: Shape, *, transposed: bool) -> int
     return batch * prod(places) * prod(weight)
 
 
+def bilinear(x: Shape, weight: Shape) -> int:
+    """`nn.Bilinear` of (..., in1), (..., in2) with a weight (out, in1, in2): first in1 is summed, then in2."""
+    out, _, second = weight
+    return prod(x[:-1]) * (prod(weight) + out * second)
+
+
 def attention(query: Shape, key: Shape, value: Shape) -> int:
     """Scores and weighted sum of (..., queries, width), (..., keys, width), (..., keys, value width)."""
     heads = prod(broadcast(query[:-2], key[:-2]))
@@ -63,7 +69,8 @@ def fourier(length: int, transforms: int, *, real: bool) -> int:
 def einsum(equation: str, shapes: Sequence[Shape], path: Sequence[int] | None = None) -> tuple[int, int]:
     """(MACs, open products) of `torch.einsum`, pair by pair from the left, or in the order of `path`.
 
-    A pair without an index to sum over is a product element by element. Ellipses stand for leading dimensions.
+    A pair without an index (of more than one) to sum over is a product element by element. Ellipses stand for leading
+    dimensions.
     """
     inputs, output = _indices(equation, shapes)
     sizes: dict[str, int] = {}
@@ -75,7 +82,7 @@ def einsum(equation: str, shapes: Sequence[Shape], path: Sequence[int] | None = 
         high, low = terms.pop(max(first, second)), terms.pop(min(first, second))
         kept = set(output).union(*terms)
         left, right = (_needed(low, high, kept), _needed(high, low, kept))
-        shared = (set(left) & set(right)) - kept
+        shared = {index for index in (set(left) & set(right)) - kept if sizes[index] > 1}
         cost = prod(sizes[index] for index in set(left) | set(right))
         macs, open_products = (macs + cost, open_products) if shared else (macs, open_products + cost)
         joined = "".join(index for index in dict.fromkeys(left + right) if index in kept)

@@ -18,6 +18,7 @@ from harness.complexity.inventory import Held
 from harness.complexity.meter import Meter
 from harness.complexity.purity import pure
 from harness.complexity.reading import WHOLE, Reading
+from harness.complexity.running import metered, outside, require_countable
 from harness.contract import Classifier, Clips, Entry, Task
 from harness.logits import require_logits
 from harness.outcomes import Mistake, NotCountable
@@ -28,8 +29,6 @@ UNKNOWN_DEVICE = "unknown"
 
 TINY = 1e-3
 """How much a clip is changed, relative to itself, to see whether numbers leave torch: too little to change a branch."""
-
-NO_TRACE = (torch.ScriptObject, torch.jit.ScriptModule)
 
 
 @dataclass(frozen=True)
@@ -79,18 +78,19 @@ def _measured(entry: Entry, classifier: Classifier, task: Task) -> Measured:
     waveforms = probes(classifier, task)
     devices = (*task.devices, UNKNOWN_DEVICE) if task.device_revealed and task.devices else (None,)
     inspection = Inspection()
-    with Meter(classifier, inventory.storages(held), inspection) as meter:
+    with Meter(classifier, held, inspection) as meter:
         readings = {
-            device: [_run(entry, classifier, clip, device, meter)[1] for clip in waveforms] for device in devices
+            device: [_run(entry, classifier, clip, device, meter, replays=clip is waveforms[0]) for clip in waveforms]
+            for device in devices
         }
         _require_inside(entry, classifier, waveforms[0], devices[0], meter)
     every = [reading for group in readings.values() for reading in group]
     for reading in every:
         require_countable(reading)
-    counted = inspection.verdict(classifier.frontend, _held_by_frontend(held))
+    counted = inspection.verdict(classifier.frontend, held_by_frontend(held))
     costs = {device: max(_macs(reading, counted) for reading in group) for device, group in readings.items()}
     costliest = max(costs, key=lambda device: costs[device])
-    traced = _traced(entry, classifier, waveforms[0], costliest, held, counted)
+    traced, untraced = _traced(entry, classifier, waveforms[0], costliest, counted)
     weights = _weights(held, every, counted)
     features, official_macs, official_parameters = _official(classifier, waveforms[0])
     first = max(readings[costliest], key=lambda reading: _macs(reading, counted))
@@ -104,6 +104,7 @@ def _measured(entry: Entry, classifier: Classifier, task: Task) -> Measured:
         bytes_by_role=_by_role(weights),
         bytes_by_device={device: size for device, size in _bytes_by_device(weights, readings).items() if device},
         traced_macs=traced,
+        untraced=untraced,
         metered_macs=costs[costliest],
         official_parameters=official_parameters,
         frontend_macs=max(reading.frontend_macs for reading in every),
@@ -152,62 +153,27 @@ def probes(classifier: Classifier, task: Task) -> list[Tensor]:
 
 
 def _run(
-    entry: Entry, classifier: Classifier, waveform: Tensor, device: str | None, meter: Meter
-) -> tuple[Tensor, Reading]:
-    """(logits, what it cost) of one clip."""
-    logits = metered(entry, classifier, Clips(waveform, classifier.sample_rate, (device,) if device else None), meter)
-    return logits, meter.reading
-
-
-def metered(entry: Entry, classifier: Classifier, clips: Clips, meter: Meter) -> Tensor:
-    """`predict` as the meter sees it; logits that no operator of torch made are refused."""
-    meter.begin(clips.waveforms)
-    with torch.inference_mode(), pure():
-        logits = entry.predict(classifier, clips)
-    if isinstance(logits, Tensor) and not meter.is_known(logits):
-        raise _outside("its logits")
-    return logits
-
-
-def require_countable(reading: Reading) -> None:
-    """Raises `NotCountable` where an operator ran that nobody can count, or random numbers were drawn."""
-    if reading.draws:
-        name, module = next(iter(reading.draws))
-        problem = f"predict draws random numbers: {name} in {module}."
-        raise Mistake("predict.random", problem, "Predict without chance: what is counted must be what is scored.")
-    if reading.unknown:
-        raise uncounted(sorted(reading.unknown))
-
-
-def uncounted(operators: Iterable[tuple[str, str]]) -> NotCountable:
-    """The refusal that names operators and modules."""
-    named = ", ".join(f"{name} in {module}" for name, module in list(operators)[:5])
-    problem = f"Nobody can count what it does: {named}."
-    return NotCountable("count.operator", problem, "Use operators of docs/rules.md, or ask for a handler.")
-
-
-def _outside(what: str) -> NotCountable:
-    problem = f"predict computes outside torch, where nothing can be counted: {what}."
-    return NotCountable("count.outside", problem, "Keep every number of a clip in torch tensors (no NumPy, no item()).")
+    entry: Entry, classifier: Classifier, waveform: Tensor, device: str | None, meter: Meter, *, replays: bool = False
+) -> Reading:
+    """What one clip costs."""
+    clips = Clips(waveform, classifier.sample_rate, (device,) if device else None)
+    metered(entry, classifier, clips, meter, replays=replays)
+    return meter.reading
 
 
 def _require_inside(entry: Entry, classifier: Classifier, waveform: Tensor, device: str | None, meter: Meter) -> None:
     """Raises `NotCountable` where numbers of the clip leave torch and come back: one that differs a little shows it."""
-    _, first = _run(entry, classifier, waveform, device, meter)
-    meter.verifies = True
-    _, second = _run(entry, classifier, waveform * (1 + TINY), device, meter)
-    meter.verifies = False
-    for where in second.overwritten:
-        raise _outside(f"{where} read memory that something other than torch has written to")
+    first = _run(entry, classifier, waveform, device, meter)
+    second = _run(entry, classifier, waveform * (1 + TINY), device, meter)
     moved = {digest for _, _, digest in second.outside.values()} - {digest for _, _, digest in first.outside.values()}
     for where, _, digest in second.outside.values():
         if digest in moved:
-            raise _outside(f"{where} read a tensor that no torch operator made and that changes with the clip")
+            raise outside(f"{where} read a tensor that no torch operator made and that changes with the clip")
     if [name for name, _ in first.sequence] != [name for name, _ in second.sequence]:
         return  # it branches: what each way costs is counted, numbers cannot be compared
     for (name, before), (_, after) in zip(first.sequence, second.sequence, strict=True):
         if before != after:
-            raise _outside(f"{name} was given a Python number that changes with the clip")
+            raise outside(f"{name} was given a Python number that changes with the clip")
 
 
 def _macs(reading: Reading, counted: str) -> int:
@@ -215,42 +181,31 @@ def _macs(reading: Reading, counted: str) -> int:
 
 
 def _traced(
-    entry: Entry,
-    classifier: Classifier,
-    waveform: Tensor,
-    device: str | None,
-    held: Iterable[Held],
-    counted: str,
-) -> int | None:
-    """MACs by the trace; None where a network holds modules that cannot be traced."""
+    entry: Entry, classifier: Classifier, waveform: Tensor, device: str | None, counted: str
+) -> tuple[int | None, str | None]:
+    """(MACs by the trace, None); where a trace cannot show what runs, (None, why): the meter then counts alone."""
     predictor = Predictor(entry, classifier, (device,) if device else None)
     evaluate(predictor)
     try:
         found = trace.count(predictor, waveform)
     except Mistake:
         raise
-    except Exception as error:
-        if _untraceable(classifier, held):
-            return None
+    except Exception as error:  # noqa: BLE001 - tracing may raise anything
         first = str(error).strip().splitlines()
-        problem = f"predict cannot be traced: {first[0] if first else type(error).__name__}"
-        raise NotCountable("count.trace", problem, "Give torch.jit.trace something it can follow.") from error
+        return None, first[0][:200] if first else type(error).__name__
     if found.uncounted:
-        raise uncounted((name, _plain(module)) for name, modules in found.uncounted.items() for module in modules)
+        shown = [f"{name} in {_plain(module)}" for name, modules in found.uncounted.items() for module in modules]
+        return None, f"it does not show the inside of {', '.join(shown[:3])}"
     whole, frontend = found.by_module[""], found.by_module.get(trace.FRONTEND, 0)
-    return whole if counted else whole - frontend
+    return (whole if counted else whole - frontend), None
 
 
 def _plain(module: str) -> str:
     return module.removeprefix("classifier.").removeprefix("classifier") or WHOLE
 
 
-def _untraceable(classifier: nn.Module, held: Iterable[Held]) -> bool:
-    packed = any(one.role == "packed" for one in held)
-    return packed or any(isinstance(module, torch.jit.ScriptModule) for module in classifier.modules())
-
-
-def _held_by_frontend(held: Iterable[Held]) -> list[Held]:
+def held_by_frontend(held: Iterable[Held]) -> list[Held]:
+    """What belongs to the frontend of all that is held."""
     return [one for one in held if one.name.startswith("frontend.")]
 
 

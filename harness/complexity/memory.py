@@ -1,9 +1,8 @@
-"""Tensors by the memory they lie in: identity, content, checksum."""
+"""Tensors by the memory they lie in: identity and content."""
 
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,12 +41,3 @@ def content_of(tensor: Tensor) -> tuple[int, str]:
         held = flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
         size = tensor.untyped_storage().nbytes() if reference_to(tensor) else len(held)
     return size, hashlib.sha256(held).hexdigest()
-
-
-def fingerprint(tensor: Tensor) -> int:
-    """A checksum of all the memory that a tensor lies in; 0 where it cannot be looked at."""
-    if tensor.device.type != "cpu" or reference_to(tensor) is None:
-        return 0
-    with torch._C._DisableTorchDispatch():
-        memory = torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())
-        return zlib.crc32(memory.numpy().data) or 1

@@ -7,7 +7,7 @@ which weights are read, and numbers that enter from outside torch.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -19,10 +19,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from harness.complexity.flow import ENDS, LAYOUT_KEPT, Axes, Flow, Products, made_of
-from harness.complexity.memory import content_of, fingerprint, key_of, reference_to, tensors_in
+from harness.complexity.inventory import Held, storages
+from harness.complexity.memory import content_of, key_of, reference_to, tensors_in
 from harness.complexity.meter_formulas import contraction
 from harness.complexity.operators import IN_EVALUATION, OF_ONE, POOLED_AXES, Kind, Operator, base_name, known
 from harness.complexity.reading import WHOLE, Operand, Origin, Reading, Step, Watcher
+from harness.complexity.replay import Tape
 
 TAKEN_APART = frozenset(
     f"aten::{name}"
@@ -41,6 +43,7 @@ TAKEN_APART = frozenset(
         "conv_transpose3d",
         "_convolution_mode",
         "scaled_dot_product_attention",
+        "_scaled_dot_product_attention_math",
         "stft",
         "chain_matmul",
         "linalg_multi_dot",
@@ -70,6 +73,10 @@ OVERWRITES = frozenset({"aten::copy_", "aten::zero_", "aten::fill", "aten::zero"
 """Operators that write their first tensor without reading it."""
 
 
+PLAIN = frozenset({Tensor, nn.Parameter, nn.Buffer})
+"""Types of tensors that do nothing of their own when an operator meets them."""
+
+
 class _Call(NamedTuple):
     """An operator that is about to run."""
 
@@ -81,18 +88,17 @@ class _Call(NamedTuple):
 
 
 class Meter:
-    """Counts what runs inside its block. `held` names the tensors of the classifier by their storages.
+    """Counts what runs inside its block. `held` is what the classifier holds.
 
-    While it `verifies`, memory that changes between two operators is noticed: something other than torch wrote there.
+    While it has a `tape`, operators are written to it.
     """
 
-    def __init__(self, classifier: nn.Module, held: Mapping[int, str], watcher: Watcher | None = None) -> None:
+    def __init__(self, classifier: nn.Module, held: Sequence[Held], watcher: Watcher | None = None) -> None:
         self.reading = Reading()
-        self.verifies = False
-        self._held = held
-        self._tensors = [
-            tensor for tensor in (*classifier.parameters(), *classifier.buffers()) if key_of(tensor) in held
-        ]
+        self.tape: Tape | None = None
+        self._held = storages(held)
+        self.held_tensors = [one.tensor for one in held if one.tensor is not None]
+        self._shapes = {one.word: one.shape for one in held}
         self._contents: dict[str, str] | None = None
         self._watcher = watcher or Watcher()
         self._classifier = classifier
@@ -125,19 +131,13 @@ class Meter:
         self._constant_products: set[Hashable] = set()
         self._features: set[Hashable] = set()
         self._modules: list[str] = []
-        self._prints: dict[int, int] = {}
 
     def operands(self, call: _Call) -> list[Operand]:
         """The tensors that an operator is about to read, each with where it comes from."""
         tensors = list(tensors_in((call.args, call.kwargs)))
         if call.name in OVERWRITES and key_of(tensors[0]) not in self._known and key_of(tensors[0]) not in self._held:
             tensors = tensors[1:]  # memory that is written before it is read
-        operands = [Operand(tensor, key_of(tensor), self._origin(tensor, call.name)) for tensor in tensors]
-        if self.verifies:
-            for operand in operands:
-                if self._prints.get(operand.key, 0) not in {0, fingerprint(operand.tensor)}:
-                    self.reading.overwritten.add(f"{call.name} in {self._module or WHOLE}")
-        return operands
+        return [Operand(tensor, key_of(tensor), self._origin(tensor, call.name)) for tensor in tensors]
 
     def account(self, call: _Call, operands: Sequence[Operand], result: Any) -> None:
         """Enters one operator that ran into the reading."""
@@ -176,10 +176,6 @@ class Meter:
         if in_frontend:
             self._watcher.saw(name, kind, operands, sums_constants=sums_constants)
         reading.sequence.append((name, _numbers(args, kwargs)))
-        if self.verifies:
-            for tensor in (*(operand.tensor for operand in operands), *results):
-                if key_of(tensor) not in self._held:
-                    self._prints[key_of(tensor)] = fingerprint(tensor)
         if name not in OTHER_MEMORY:
             self._learn_results(kind, operands, results, of_the_clip=of_the_clip)
 
@@ -241,7 +237,7 @@ class Meter:
         if kind in {Kind.CONTRACTS, Kind.TRANSFORMS}:
             macs = contraction(func, name, args, kwargs, result)
             if macs is None:
-                self.reading.unknown[name, self._module or WHOLE] += 1
+                self.cannot_count(name)
             return macs or 0, None
         count = sum(tensor.numel() for tensor in results)
         if kind is Kind.LOOKUP:
@@ -310,7 +306,11 @@ class Meter:
         """Words of held tensors by their content: a copy of a module's memory is that of the module."""
         if self._contents is None:
             with torch._C._DisableTorchDispatch():
-                self._contents = {content_of(tensor)[1]: self._held[key_of(tensor)] for tensor in self._tensors}
+                self._contents = {
+                    content_of(tensor)[1]: self._held[key_of(tensor)]
+                    for tensor in self.held_tensors
+                    if key_of(tensor) in self._held
+                }
         return self._contents
 
     def _learn(self, tensor: Tensor, origin: Origin) -> None:
@@ -320,6 +320,10 @@ class Meter:
         if reference is None:
             self._kept.append(tensor)  # no storage of its own: its identity lasts while it lives
         self._known[key] = (reference, origin)
+
+    def cannot_count(self, what: str) -> None:
+        """Notes something that nobody can count, with the module that runs."""
+        self.reading.unknown[what, self._module or WHOLE] += 1
 
     def is_known(self, tensor: Tensor) -> bool:
         """Whether an operator made this tensor, or the clip is in it."""
@@ -365,8 +369,14 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if parts is not NotImplemented:
                 return parts
         call = _Call(func, name if operator is None else base_name(name), operator, args, kwargs)
-        operands = self._meter.operands(call)
+        if any(kind not in PLAIN for kind in types):
+            strange = next(kind for kind in types if kind not in PLAIN)
+            self._meter.cannot_count(f"{name} of the tensor subclass {strange.__name__}")
+        operands, tape = self._meter.operands(call), self._meter.tape
+        noted = (tape.arguments(args), tape.arguments(kwargs)) if tape else ((), {})
         result = func(*args, **kwargs)
+        if tape:
+            tape.add(func, *noted, result)
         self._meter.account(call, operands, result)
         return result
 

@@ -15,7 +15,6 @@ from torch.fx.experimental.optimization import fuse
 from harness.complexity.eager import uncompiled
 from harness.results import Folded
 
-
 Features = Any  # what the frontend gives: a tensor, or a nest of them
 
 

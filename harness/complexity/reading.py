@@ -44,9 +44,9 @@ class Reading:
     """What running `predict` once cost.
 
     `macs` by the innermost module that ran them, frontend aside; `free` counts the elements that arithmetic without
-    MACs gave. `outside` are the tensors that came from nowhere (first reader, bytes, digest), `overwritten` the
-    operators that found memory changed by something else, `decisions` those that let the clip decide what happens
-    next; `sequence` has every operator with the Python numbers it was given.
+    MACs gave. `outside` are the tensors that came from nowhere (first reader, bytes, digest), `decisions` the
+    operators that let the clip decide what happens next; `sequence` has every operator with the Python numbers it was
+    given.
     """
 
     macs: Counter[str] = field(default_factory=Counter)
@@ -57,7 +57,6 @@ class Reading:
     draws: Counter[tuple[str, str]] = field(default_factory=Counter)
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
     outside: dict[str, tuple[str, int, str]] = field(default_factory=dict)
-    overwritten: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
     read_in_network: set[str] = field(default_factory=set)
     sequence: list[tuple[str, tuple[float, ...]]] = field(default_factory=list)

@@ -1,11 +1,13 @@
 """Counting while real test clips are predicted: what is scored is what was counted.
 
-Every batch runs under the meter. Where operators let the clip decide, each clip is counted alone; where a batch costs
-more than its clips should, its clips are. The larger figure counts.
+Every batch runs under the meter. Where operators let the clip decide, where a batch runs other operators than usual or
+costs more than its clips should, each of its clips is counted alone; so is a sample that nobody can foresee, whose
+logits must follow from the operators that were counted. The largest figure counts.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -15,13 +17,14 @@ from torch import Tensor
 from harness.complexity import inventory
 from harness.complexity.alone import PredictRows, require_alone, rounding
 from harness.complexity.eager import uncompiled
-from harness.complexity.measuring import Measured, metered, require_countable, with_constants
+from harness.complexity.frontend import Inspection
+from harness.complexity.measuring import Measured, held_by_frontend, with_constants
 from harness.complexity.meter import Meter
-from harness.complexity.purity import pure
 from harness.complexity.reading import Reading
+from harness.complexity.running import metered, require_countable
 from harness.contract import Classifier, Clips, Entry
 from harness.logits import require_logits
-from harness.outcomes import Mistake
+from harness.outcomes import Mistake, NotCountable
 from harness.results import Complexity
 
 ClipsAt = Callable[[Sequence[int]], Clips]
@@ -36,43 +39,56 @@ class Scrutiny:
 
     def __init__(self, entry: Entry, classifier: Classifier, measured: Measured) -> None:
         self._entry, self._classifier, self._measured = entry, classifier, measured
-        self._meter = Meter(classifier, inventory.storages(inventory.take(classifier)))
-        self._decides = False
-        self._costly: list[range] = []
+        self._held = inventory.take(classifier)
+        self._inspection = Inspection()
+        self._meter = Meter(classifier, self._held, self._inspection)
+        self._usual: dict[int, int] = {}
+        self._suspects: set[int] = set()
         self._clips = 0
         self._constants: dict[str, Reading] = {}
+        self._most = measured.complexity
 
     def predict(self, clips: Clips) -> Tensor:
         """Whatever `predict` returns for a batch of the test list."""
-        with uncompiled(self._classifier), self._meter:
-            logits = metered(self._entry, self._classifier, clips, self._meter)
-        reading, count = self._meter.reading, len(clips.waveforms)
-        require_countable(reading)
-        rows = range(self._clips, self._clips + count)
+        count = len(clips.waveforms)
+        logits, reading = self._run(clips)
+        way = hash(tuple(name for name, _ in reading.sequence))
+        unusual = self._usual.setdefault(count, way) != way
+        if unusual or reading.decisions or self._cost(reading) > count * self._measured.complexity.macs:
+            self._suspects.update(range(self._clips, self._clips + count))
         self._clips += count
-        self._decides |= bool(reading.decisions)
-        if self._cost(reading) > count * self._measured.complexity.macs:
-            self._costly.append(rows)
-        self._note_constants(reading)
         return logits
 
     def finish(self, clips_at: ClipsAt, logits: Tensor) -> Complexity:
         """The complexity with what the test clips have shown. `logits` (clips, classes) are those to be scored.
 
-        Raises `Mistake` where a prediction depends on other clips or the weights changed meanwhile.
+        Raises `Mistake` where a prediction depends on other clips, the weights changed meanwhile, or the operators that
+        were counted do not give the logits.
         """
-        complexity = self._with_costliest(clips_at)
         self._require_same_weights()
-        rows = sorted({round(i * (self._clips - 1) / max(1, SAMPLE - 1)) for i in range(min(SAMPLE, self._clips))})
-        with uncompiled(self._classifier), torch.inference_mode():
+        for row in sorted(self._suspects):
+            self._note_cost(row, self._run(clips_at([row]))[1])
+        rows = sorted(random.SystemRandom().sample(range(self._clips), min(SAMPLE, self._clips)))
+        with torch.inference_mode():
             require_alone(self._rows(clips_at, logits), rows, logits[rows], rounding(self._classifier))
         self._require_same_weights()
-        return complexity.model_copy(update=with_constants(self._measured, self._constants.values()))
+        self._require_same_frontend()
+        return self._most.model_copy(update=with_constants(self._measured, self._constants.values()))
+
+    def _run(self, clips: Clips, *, replays: bool = False) -> tuple[Tensor, Reading]:
+        with uncompiled(self._classifier), self._meter:
+            logits = metered(self._entry, self._classifier, clips, self._meter, replays=replays)
+        reading = self._meter.reading
+        require_countable(reading)
+        self._note_constants(reading)
+        return logits, reading
 
     def _rows(self, clips_at: ClipsAt, logits: Tensor) -> PredictRows:
         def predict_rows(rows: Sequence[int]) -> Tensor:
-            with pure():
-                predicted = self._entry.predict(self._classifier, clips_at(rows))
+            alone = len(rows) == 1
+            predicted, reading = self._run(clips_at(rows), replays=alone)
+            if alone:
+                self._note_cost(rows[0], reading)
             return require_logits(predicted, len(rows), logits.shape[1])
 
         return predict_rows
@@ -81,21 +97,21 @@ class Scrutiny:
         counted = self._measured.complexity.frontend_counted is not None
         return reading.total + (reading.frontend_macs if counted else 0)
 
-    def _with_costliest(self, clips_at: ClipsAt) -> Complexity:
-        """The complexity, with the cost of the clip that costs most where that is more than was measured."""
-        suspects = range(self._clips) if self._decides else [row for rows in self._costly for row in rows]
-        complexity, most, which = self._measured.complexity, self._measured.complexity.macs, -1
-        with uncompiled(self._classifier), self._meter:
-            for row in suspects:
-                metered(self._entry, self._classifier, clips_at([row]), self._meter)
-                require_countable(self._meter.reading)
-                self._note_constants(self._meter.reading)
-                if self._cost(self._meter.reading) > most:
-                    most, which = self._cost(self._meter.reading), row
-        if which < 0:
-            return complexity
-        words = f"Test clip {which} costs {most:,} multiply-accumulates, the trace says {complexity.macs:,}."
-        return complexity.model_copy(update={"macs": most, "metered_macs": most, "costliest_clip": words})
+    def _note_cost(self, row: int, reading: Reading) -> None:
+        """Keeps what a clip costs alone where it is more than any before."""
+        cost, traced = self._cost(reading), self._measured.complexity.macs
+        free = max(reading.free, self._most.free_operations or 0)
+        self._most = self._most.model_copy(update={"free_operations": free})
+        if cost > self._most.macs:
+            words = f"Test clip {row} costs {cost:,} multiply-accumulates, made clips cost {traced:,}."
+            self._most = self._most.model_copy(update={"macs": cost, "metered_macs": cost, "costliest_clip": words})
+
+    def _require_same_frontend(self) -> None:
+        """What the frontend did on made clips it must do on every clip."""
+        verdict = self._inspection.verdict(self._classifier.frontend, held_by_frontend(self._held))
+        if verdict and self._measured.complexity.frontend_counted is None:
+            problem = f"The frontend does on test clips what it did not on made ones: {verdict}."
+            raise NotCountable("count.frontend", problem, "Let it do the same on every clip.")
 
     def _note_constants(self, reading: Reading) -> None:
         for _, _, digest in reading.outside.values():

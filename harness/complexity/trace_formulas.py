@@ -157,11 +157,6 @@ def _distances(a: formulas.Shape, b: formulas.Shape) -> int:
     return prod(formulas.broadcast(a[:-2], b[:-2])) * a[-2] * b[-2] * a[-1]
 
 
-def _trilinear(a: formulas.Shape, weight: formulas.Shape) -> int:
-    """`nn.Bilinear`: inputs (..., in1), (..., in2), weight (out, in1, in2)."""
-    return prod(a[:-1]) * prod(weight)
-
-
 FORMULAS: Mapping[str, Formula] = {
     **{f"aten::{name}": _convolution for name in ("_convolution", "_convolution_mode", "convolution")},
     "aten::linear": _plain(linear_flop_jit),
@@ -175,7 +170,7 @@ FORMULAS: Mapping[str, Formula] = {
     "aten::inner": _by_shapes(lambda a, b: prod(a) * prod(b[:-1]), 0, 1),
     "aten::einsum": _einsum,
     "aten::tensordot": _tensordot,
-    "aten::bilinear": _by_shapes(_trilinear, 0, 2),
+    "aten::bilinear": _by_shapes(formulas.bilinear, 0, 2),
     "aten::scaled_dot_product_attention": _by_shapes(formulas.attention, 0, 1, 2),
     "aten::_native_multi_head_attention": _native_attention,
     "aten::_transformer_encoder_layer_fwd": _encoder_layer,
