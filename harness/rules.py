@@ -113,12 +113,15 @@ RULES: tuple[Rule, ...] = (
         "def predict(classifier, clips):\n    return torch.special.i0(classifier(clips.waveforms))",
     ),
     Rule(
-        "count.trace",
-        "`predict` can be traced by `torch.jit.trace`. Packed 8-bit and scripted modules cannot; they are counted by "
-        "what runs alone.",
-        "harness.complexity.measuring:_traced",
-        "def predict(classifier, clips):\n    assert not torch.jit.is_tracing()\n"
-        "    return classifier(clips.waveforms)",
+        "count.frontend",
+        "A frontend does on every clip what it did on the clips that it was inspected with.",
+        "harness.complexity.scrutiny:Scrutiny._require_same_frontend",
+        "class Late(nn.Module):\n    calls = 0\n\n    def forward(self, waveforms):\n        Late.calls += 1\n"
+        "        x = waveforms[:, :40]\n"
+        "        return x if Late.calls < 12 else x + 0 * (x @ torch.arange(1600.0).sin().view(40, 40))\n\n\n"
+        "def build(config, task):\n    classifier = Classifier(Late(), nn.Linear(40, task.n_classes), 8000)\n"
+        "    classifier.steps = 0\n    return classifier\n\n\n"
+        "def train(classifier, data, run):\n    return classifier",
     ),
     Rule(
         "count.outside",

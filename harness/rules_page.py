@@ -20,19 +20,25 @@ Made by `python -m harness rules`; do not edit. Every refusal ends with the id o
   evaluation mode): a second pass, test-time augmentation and every member of an ensemble count.
 * It is counted twice: from a trace, by fvcore with a handler for every operator below, and by every operator that runs
   while clips are predicted: four made ones, and each clip of the test set. The larger figure counts. Where operators
-  let the numbers of a clip decide what happens, every test clip is counted alone.
+  let the numbers of a clip decide what happens, or a batch runs other operators than usual, each clip is counted alone.
+  What a trace does not show (packed, scripted or compiled parts) is counted by what runs.
+* The operators that were counted are run again, on memory of their own: they must give the logits that `predict`
+  returned, for clips of the test set that nobody can foresee.
 * torchinfo's `total_mult_adds` of a float32 copy of `network`, as the organisers compute it, is measured beside it.
   Within the limit means: both.
 * **Bytes** are those of parameters, packed 8-bit weights, buffers, tensors in plain attributes, and constants that
   `predict` reads from anywhere else (globals, closures), each by its own type. Zeros and masked weights count, memory
   that is shared counts once. Statistics of batch normalisation do not, where batch normalisation alone reads them.
-  A weight quantised by channel counts one byte, its channel's scale and zero point five.
+  A tensor that is part of a larger memory counts all of it. A scale and zero point count five bytes, one each of more
+  than 64 different Python numbers that operators are given eight.
 * On tracks that reveal the device (2025), `predict` is run once for each device and for "unknown"; what its run reads
   is that device's model. The largest counts, and what no run reads counts for all.
 * A **frontend** is free only where it is built from these transforms: resampling, framing, windowed FFT, mel and other
   fixed filter banks (no filter negative, one peak each, peaks in order), power, log, DCT, normalisation by the clip
-  itself or by constants of one axis. One that holds other tensors, learnable or not, is counted in full.
-* Operations that are free one by one may together be at most as many as the limit on MACs.
+  itself or by constants of one axis. No activation, no inverse transform, at most eight filters over a bin. One that
+  holds other tensors, learnable or not, is counted in full.
+* Statistics of batch normalisation are free as far as there are channels of layers or features for them to fold into.
+* Operations that are free one by one may together be at most a quarter of the limit on MACs.
 """
 
 TITLES = {

@@ -70,7 +70,7 @@ class Flow:
             summed = {product for product in together if kind is not Kind.SUMS or self._sums(product, together, axes)}
             macs = self._closed(summed) if kind in {Kind.TRANSFORMS, Kind.SUMS} else 0
             together = {product: kept for product, kept in together.items() if product not in summed}
-        elif kind in {Kind.ADDS, Kind.ACCUMULATES} and held and all(set(one) != set(together) for one in held):
+        elif kind in {Kind.ADDS, Kind.ACCUMULATES} and _differ(held, together):
             macs = self._closed(set(together))  # their names stay: the next product that is added is counted too
         for key in results:
             if together:
@@ -92,6 +92,13 @@ class Flow:
         for product in products:
             self._made[product] = Products(0)
         return macs
+
+
+def _differ(held: Sequence[Mapping[int, bool]], together: Mapping[int, bool]) -> bool:
+    """Whether tensors that are added hold different products: neither has all, or parts of one were moved apart."""
+    if len(held) < 2:
+        return False
+    return all(set(one) != set(together) for one in held) or not all(together.values())
 
 
 def _union(held: Sequence[Mapping[int, bool]]) -> dict[int, bool]:

@@ -8,8 +8,8 @@ holds anything else, learnable or not, is counted in full.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from math import ceil
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil, prod
 
 import torch
 import torchaudio
@@ -17,10 +17,50 @@ from torch import Tensor, nn
 
 from harness.complexity.inventory import Held
 from harness.complexity.operators import Kind
-from harness.complexity.reading import Operand, Origin, Watcher
+from harness.complexity.reading import Operand, Watcher
 
-SHORT = 8
+SHORT = 16
 """Coefficients of a filter that may be anything: pre-emphasis, deltas."""
+
+LONGEST = 1 << 16
+"""Numbers of a window or a normalisation."""
+
+SKIRT, OVERLAP = 1e-3, 8
+"""How many filters of a bank lie over a bin on average, where a filter ends at a thousandth of its peak."""
+
+NONLINEAR = frozenset(
+    [
+        "relu",
+        "relu6",
+        "leaky_relu",
+        "elu",
+        "celu",
+        "selu",
+        "gelu",
+        "silu",
+        "mish",
+        "hardswish",
+        "hardsigmoid",
+        "hardtanh",
+        "hardshrink",
+        "softshrink",
+        "softplus",
+        "threshold",
+        "sigmoid",
+        "tanh",
+        "prelu",
+        "_prelu_kernel",
+        "glu",
+        "log_sigmoid",
+        "erf",
+        "sin",
+        "cos",
+    ]
+)
+"""Activations: a network needs one, a frontend does not."""
+
+INVERSE = frozenset({"_fft_c2r", "_fft_c2c", "istft"})
+"""Transforms back to samples: with one, vectors between transforms make any matrix."""
 
 TOLERANCE = 1e-4
 LOWPASS_WIDTHS = (6, 16, 32, 64)
@@ -35,22 +75,32 @@ class Inspection(Watcher):
         self.reasons: list[str] = []
         self.accepted: set[str] = set()
 
-    def saw(self, name: str, kind: Kind, operands: Sequence[Operand], *, sums_constants: bool) -> None:
-        """An operator ran: judges what it multiplied the clip with."""
+    def saw(
+        self,
+        name: str,
+        kind: Kind,
+        operands: Sequence[Operand],
+        shapes: Mapping[str, tuple[int, ...]],
+        args: Sequence[object],
+        *,
+        sums_constants: bool,
+    ) -> None:
+        """An operator ran: judges what it does to the clip, and what it multiplied the clip with."""
         word = name.partition("::")[2]
         fixed = [operand for operand in operands if not operand.origin.of_the_clip]
+        if len(fixed) == len(operands):
+            return  # constants among themselves: windows and banks that are made on the spot
         if sums_constants:
             self._because(f"it sums products with a constant ({word})")
+        if word in NONLINEAR or (word in INVERSE and (word != "_fft_c2c" or args[-1] is False)):
+            self._because(f"{word} is none of the transforms that are free")
         if kind is Kind.CONTRACTS:
-            self._contraction(word, operands, fixed)
+            self._contraction(word, fixed, shapes)
         elif kind is Kind.LOOKUP:
             self._because(f"it reads a table by numbers of the clip ({word})")
-        elif kind in {Kind.PRODUCT, Kind.ADDS} or kind is Kind.TRANSFORMS:
-            for tensor, _, origin in fixed:
-                self._accept_if(_is_vector(tensor), tensor, origin, word)
         else:
-            for _, _, origin in fixed:
-                self.accepted.update(origin.copies if kind is not Kind.MOVES else ())
+            for operand in fixed:
+                self._accept_if(_is_vector(operand.tensor.shape), operand, word, shapes)
 
     def verdict(self, frontend: nn.Module, held: Iterable[Held]) -> str:
         """Why the frontend is counted in full; empty where it is free."""
@@ -61,31 +111,34 @@ class Inspection(Watcher):
             self._because(f"it holds {one.name} {one.shape}, which is none of the transforms that are free")
         return "; ".join(dict.fromkeys(self.reasons[:3]))
 
-    def _contraction(self, word: str, operands: Sequence[Operand], fixed: Sequence[Operand]) -> None:
+    def _contraction(self, word: str, fixed: Sequence[Operand], shapes: Mapping[str, tuple[int, ...]]) -> None:
         if word not in MATRIX_PRODUCTS or not fixed:
-            if any(operand.origin.of_the_clip for operand in operands):
-                self._because(f"{word} is none of the transforms that are free")
+            self._because(f"{word} is none of the transforms that are free")
             return
-        for tensor, _, origin in fixed:
-            is_kernel = "convolution" in word
-            known = _is_vector(tensor) if not is_kernel and tensor.dim() == 1 else _is_fixed(tensor, kernel=is_kernel)
-            self._accept_if(known, tensor, origin, word)
+        for operand in fixed:
+            tensor, is_kernel = operand.tensor, "convolution" in word
+            vector = not is_kernel and tensor.dim() == 1
+            known = _is_vector(tensor.shape) if vector else _is_fixed(tensor, kernel=is_kernel)
+            self._accept_if(known, operand, word, shapes)
 
-    def _accept_if(self, known: bool, tensor: Tensor, origin: Origin, word: str) -> None:
-        if known:
-            self.accepted.update(origin.copies)
-        else:
-            shape = "x".join(map(str, tensor.shape))
-            self._because(f"{word} with a constant of {shape} that is no window, filter bank, DCT or resampling kernel")
+    def _accept_if(self, known: bool, operand: Operand, word: str, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Accepts a constant; a part of something larger is none by itself."""
+        wholes = [shapes[copied] for copied in operand.origin.copies if copied in shapes]
+        whole = all(prod(shape) == operand.tensor.numel() or _is_vector(shape) for shape in wholes)
+        if known and whole:
+            self.accepted.update(operand.origin.copies)
+            return
+        shape = "x".join(map(str, wholes[0] if wholes and not whole else operand.tensor.shape))
+        self._because(f"{word} with a constant of {shape} that is no window, filter bank, DCT or resampling kernel")
 
     def _because(self, reason: str) -> None:
         if reason not in self.reasons:
             self.reasons.append(reason)
 
 
-def _is_vector(tensor: Tensor) -> bool:
+def _is_vector(shape: Sequence[int]) -> bool:
     """One axis at most: a window or a normalisation, one number for each sample of a frame or each band."""
-    return sum(size > 1 for size in tensor.shape) <= 1
+    return sum(size > 1 for size in shape) <= 1 and prod(shape) <= LONGEST
 
 
 def _is_fixed(tensor: Tensor, *, kernel: bool) -> bool:
@@ -93,7 +146,8 @@ def _is_fixed(tensor: Tensor, *, kernel: bool) -> bool:
     with torch._C._DisableTorchDispatch():
         values = tensor.detach().float().cpu()
         if kernel:
-            return values.numel() <= SHORT or _is_resampling(values)
+            different = torch.unique(values.reshape(-1, values.shape[-1]), dim=0)  # one filter, repeated for each band
+            return different.numel() <= SHORT or _is_resampling(values)
         matrix = values.reshape(-1, values.shape[-1]) if values.dim() > 2 and values.shape[0] == 1 else values
         if matrix.dim() != 2:
             return False
@@ -101,8 +155,11 @@ def _is_fixed(tensor: Tensor, *, kernel: bool) -> bool:
 
 
 def _is_bank(matrix: Tensor) -> bool:
-    """A bank of filters (bins, bands): none negative, each rising to one peak and falling, the peaks in order."""
+    """A bank of filters (bins, bands): none negative, one peak each, the peaks in order, few filters over a bin."""
     if matrix.numel() == 0 or float(matrix.min()) < 0:
+        return False
+    over = (matrix > SKIRT * matrix.amax(dim=0)).sum(dim=1).float()
+    if float(over[over > 0].mean() if bool((over > 0).any()) else over.mean()) > OVERLAP:
         return False
     peaks = matrix.argmax(dim=0)
     used = matrix.amax(dim=0) > 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import struct
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +25,10 @@ Role = Literal["parameter", "buffer", "statistics", "packed", "attribute"]
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 SMALL = 1024
-"""Text and Python numbers of an attribute up to this many bytes are settings, not weights."""
+"""Text and Python numbers of an attribute up to this many bytes are settings. The meter counts what is used of them."""
+
+OF_MODULES = frozenset({"_parameters", "_buffers", "_modules", "training", "dynamo_ctx"})
+"""Attributes of every module that hold nothing else than what is walked by itself."""
 
 SCALE_BYTES, ZERO_POINT_BYTES = 4, 1
 """What a channel's scale and zero point take beside its 8-bit weights (fbgemm and qnnpack hold float32 and int8)."""
@@ -67,7 +72,7 @@ def take(classifier: nn.Module) -> list[Held]:
         prefix = f"{module_name}." if module_name else ""
         walk.seen.add(id(module))
         for name, value in vars(module).items():
-            if name not in {"_parameters", "_buffers", "_modules"}:
+            if name not in OF_MODULES:
                 walk.attribute(prefix + name, value)
     return walk.found
 
@@ -115,11 +120,11 @@ class _Walk:
     def __init__(self) -> None:
         self.found: list[Held] = []
         self.seen: set[int] = set()
-        self._intervals: dict[int, list[tuple[int, int]]] = {}
+        self._memory: set[int] = set()
         self._alive: list[Any] = []
 
     def tensor(self, name: str, tensor: Tensor, role: Role) -> None:
-        """Adds a tensor, with the bytes of its memory that nothing before it holds."""
+        """Adds a tensor with all the memory that it lies in, unless something before it lies there too."""
         self.seen.add(id(tensor))
         self._alive.append(tensor)
         size, storage = self._new_bytes(tensor)
@@ -142,7 +147,7 @@ class _Walk:
                 self._array(place, np.asarray(item))
             elif isinstance(item, torch.ScriptObject) and id(item) not in self.seen:
                 self._packed(place, item)
-            elif isinstance(item, str | bytes | bytearray | memoryview | int | float | complex):
+            elif isinstance(item, str | bytes | bytearray | memoryview | array | int | float | complex):
                 plain.add(item)
                 continue
             elif id(item) in self.seen or isinstance(item, type | ModuleType) or item is None:
@@ -175,48 +180,43 @@ class _Walk:
             storage = tensor.untyped_storage()
         except (NotImplementedError, RuntimeError):
             return tensor.numel() * tensor.element_size(), 0
-        reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)) + 1
-        start = int(tensor.storage_offset()) * tensor.element_size()
-        interval = (start, start + int(reach if tensor.numel() else 0) * tensor.element_size())
-        return self._cover(storage._cdata, interval) + extra, storage._cdata
-
-    def _cover(self, storage: int, interval: tuple[int, int]) -> int:
-        """Marks a stretch of memory as held; returns how much of it is new."""
-        start, end = interval
-        kept: list[tuple[int, int]] = []
-        new = end - start
-        for low, high in self._intervals.get(storage, []):
-            new -= max(0, min(high, interval[1]) - max(low, interval[0]))
-            if high < start or low > end:
-                kept.append((low, high))
-            else:
-                start, end = min(start, low), max(end, high)
-        self._intervals[storage] = [*kept, (start, end)]
-        return new
+        new = 0 if storage._cdata in self._memory else storage.nbytes()
+        self._memory.add(storage._cdata)
+        return new + extra, storage._cdata
 
 
 class _Plain:
-    """Python numbers and text of an attribute, taken together."""
+    """Python numbers and text of all attributes, taken together."""
 
     def __init__(self) -> None:
         self.size = self.values = 0
         self._hash = hashlib.sha256()
 
-    def add(self, item: str | bytes | bytearray | memoryview | complex) -> None:
-        text = isinstance(item, str | bytes | bytearray | memoryview)
-        size = len(item) if isinstance(item, str | bytes | bytearray | memoryview) else 8
-        self.size += size
-        self.values += size if text else 1
-        self._hash.update(repr(item).encode())
+    def add(self, item: str | bytes | bytearray | memoryview | array[Any] | complex) -> None:
+        content = _written(item)
+        self.size += len(content)
+        self.values += 1 if isinstance(item, int | float | complex) else len(content)
+        self._hash.update(content)
 
     def digest(self) -> bytes:
         return self._hash.digest()
 
 
+def _written(item: str | bytes | bytearray | memoryview | array[Any] | complex) -> bytes:
+    """A number or text as bytes: what it takes to keep it."""
+    if isinstance(item, str):
+        return item.encode(errors="surrogatepass")
+    if isinstance(item, bytes | bytearray | memoryview | array):
+        return bytes(item)
+    if isinstance(item, int):
+        return item.to_bytes(max(8, item.bit_length() // 8 + 1), "little", signed=True)
+    return struct.pack("dd", item.real, item.imag)[: 16 if isinstance(item, complex) else 8]
+
+
 def _parts(item: object) -> list[tuple[str, object]]:
     """(name, value) of what an object holds."""
     if isinstance(item, Mapping):
-        return [(str(key), value) for key, value in item.items()]
+        return [(str(i), part) for i, (key, value) in enumerate(item.items()) for part in (key, value)]
     if isinstance(item, list | tuple | set | frozenset):
         return [(str(i), value) for i, value in enumerate(item)]
     if isinstance(item, FunctionType | CellType | MethodType | functools.partial):
@@ -281,9 +281,11 @@ def _state(packed: Any) -> object:  # noqa: ANN401 - torch.ScriptObject has no s
 
 
 def _scales(tensor: Tensor) -> list[float]:
-    """Scales of a tensor quantised by channel; one scale for the whole tensor belongs to its type."""
-    if not tensor.is_quantized or tensor.qscheme() in {torch.per_tensor_affine, torch.per_tensor_symmetric}:
+    """Scales of a quantised tensor: one, or one a channel."""
+    if not tensor.is_quantized:
         return []
+    if tensor.qscheme() in {torch.per_tensor_affine, torch.per_tensor_symmetric}:
+        return [tensor.q_scale()]
     return [float(scale) for scale in tensor.q_per_channel_scales()]
 
 

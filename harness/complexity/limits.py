@@ -6,6 +6,9 @@ from harness.editions import Edition
 from harness.outcomes import OverLimit
 from harness.results import Complexity
 
+FREE_SHARE = 4
+"""Operations that are free one by one may together be at most this part of the limit on MACs."""
+
 
 def require_within(complexity: Complexity, edition: Edition | None) -> None:
     """Raises `OverLimit` that names every limit which the complexity exceeds."""
@@ -16,7 +19,7 @@ def require_within(complexity: Complexity, edition: Edition | None) -> None:
         ("bytes of parameters", held_bytes(complexity, edition), limits.parameter_bytes.value),
         ("multiply-accumulates a clip", complexity.macs, limits.macs.value),
         ("multiply-accumulates a clip by torchinfo", complexity.official_macs, limits.macs.value),
-        ("operations that are free one by one", complexity.free_operations or 0, limits.macs.value),
+        ("operations that are free one by one", complexity.free_operations or 0, limits.macs.value // FREE_SHARE),
     ]
     if limits.parameters:
         figures.append(("parameters", held_values(complexity), limits.parameters.value))

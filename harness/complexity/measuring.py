@@ -18,7 +18,7 @@ from harness.complexity.inventory import Held
 from harness.complexity.meter import Meter
 from harness.complexity.purity import pure
 from harness.complexity.reading import WHOLE, Reading
-from harness.complexity.running import metered, outside, require_countable
+from harness.complexity.running import metered, outside, require_countable, require_torch_as_it_is
 from harness.contract import Classifier, Clips, Entry, Task
 from harness.logits import require_logits
 from harness.outcomes import Mistake, NotCountable
@@ -26,6 +26,12 @@ from harness.results import Complexity, ModuleCost
 
 UNKNOWN_DEVICE = "unknown"
 """The id of a device that nobody has heard (2025)."""
+
+MOST_FEATURES = 4096
+"""Features a clip whose statistics may be kept without a layer before them."""
+
+FEW_NUMBERS = 64
+"""Different Python numbers that operators may be given: epsilons, scales, slopes."""
 
 TINY = 1e-3
 """How much a clip is changed, relative to itself, to see whether numbers leave torch: too little to change a branch."""
@@ -71,6 +77,7 @@ def measure(entry: Entry, classifier: Classifier, task: Task) -> Measured:
 
 
 def _measured(entry: Entry, classifier: Classifier, task: Task) -> Measured:
+    require_torch_as_it_is()
     held = inventory.take(classifier)
     for one in held:
         if one.tensor is not None and one.tensor.requires_grad and one.tensor.is_leaf:
@@ -214,13 +221,31 @@ def _weights(held: Sequence[Held], readings: Sequence[Reading], counted: str) ->
     read: set[str] = set().union(*(reading.read for reading in readings))
     in_network: set[str] = set().union(*(reading.read_in_network for reading in readings))
     weights = []
+    folds = _statistics_fold(held, readings)
     for one in held:
-        if one.role == "statistics" and one.word not in read:
+        if one.role == "statistics" and folds and one.word not in read:
             continue
         if one.name.startswith("frontend.") and not counted and one.word not in in_network:
             continue
         weights.append(one)
-    return [*weights, *_constants(readings, counted).values()]
+    return [*weights, *_constants(readings, counted).values(), *_numbers(readings)]
+
+
+def _statistics_fold(held: Sequence[Held], readings: Sequence[Reading]) -> bool:
+    """Whether there are channels enough, of layers or features, for all statistics of batch normalisation to fold."""
+    channels = sum(one.shape[0] + one.shape[1] for one in held if one.role != "statistics" and len(one.shape) > 1)
+    taken = readings[0].shapes.get("network", ("", ""))[0]
+    features = max((int(size) for size in taken.replace(", ", "x").split("x") if size.isdigit()), default=0)
+    values = sum(one.values for one in held if one.role == "statistics" and one.dtype != "int64")
+    return values <= 2 * (channels + min(features, MOST_FEATURES))
+
+
+def _numbers(readings: Sequence[Reading]) -> list[Held]:
+    """Python numbers that operators computed with, where they are too many to be settings."""
+    numbers = set().union(*(reading.numbers for reading in readings))
+    if len(numbers) <= FEW_NUMBERS:
+        return []
+    return [Held("Python numbers", "attribute", "constant", (), len(numbers), 8 * len(numbers), 0)]
 
 
 def _constants(readings: Iterable[Reading], counted: str) -> dict[str, Held]:

@@ -7,8 +7,11 @@ which weights are read, and numbers that enter from outside torch.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import cache
+from math import prod
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -73,6 +76,9 @@ OVERWRITES = frozenset({"aten::copy_", "aten::zero_", "aten::fill", "aten::zero"
 """Operators that write their first tensor without reading it."""
 
 
+COMPLEX: Mapping[int, int] = defaultdict(lambda: 4, {0: 1, 1: 2})
+"""Products of real numbers that a product takes with so many complex factors."""
+
 PLAIN = frozenset({Tensor, nn.Parameter, nn.Buffer})
 """Types of tensors that do nothing of their own when an operator meets them."""
 
@@ -98,7 +104,7 @@ class Meter:
         self.tape: Tape | None = None
         self._held = storages(held)
         self.held_tensors = [one.tensor for one in held if one.tensor is not None]
-        self._shapes = {one.word: one.shape for one in held}
+        self.shapes = {one.word: one.shape for one in held}
         self._contents: dict[str, str] | None = None
         self._watcher = watcher or Watcher()
         self._classifier = classifier
@@ -145,7 +151,7 @@ class Meter:
         reading, module = self.reading, self._module
         results = list(tensors_in(result))
         of_the_clip = any(operand.origin.of_the_clip for operand in operands)
-        kind = self._kind(name, operator, operands, args)
+        kind = self._kind(call, operands)
         if operator is None:
             reading.unknown[name, module or WHOLE] += 1
         if kind is Kind.DRAWS:
@@ -165,33 +171,36 @@ class Meter:
         else:  # products of the frontend end with it
             sources = [key for key in sources if key not in self._features]
             self._features.difference_update(written)
-        sums_constants = kind is Kind.SUMS and any(
-            key in self._constant_products and self._flow.is_open(key) for key in sources
-        )
+        holds_constants = constant or any(key in self._constant_products for key in sources)
         straight = kind is not Kind.MOVES or name in LAYOUT_KEPT
         axes = _summed_axes(name, args) if kind is Kind.SUMS else None
-        macs += self._flow.step(kind, sources, written, products, axes=axes, straight=straight)
+        summed = self._flow.step(kind, sources, written, products, axes=axes, straight=straight)
+        macs += summed
         self._follow_constants(kind, sources, written, made=constant and products is not None)
         self._add(module, macs, kind, operands, results, in_frontend=in_frontend)
         if in_frontend:
-            self._watcher.saw(name, kind, operands, sums_constants=sums_constants)
-        reading.sequence.append((name, _numbers(args, kwargs)))
+            sums = summed > 0 and holds_constants and kind is not Kind.TRANSFORMS
+            self._watcher.saw(name, kind, operands, self.shapes, args, sums_constants=sums)
+        numbers = _numbers(func, args, kwargs)
+        reading.numbers.update(numbers)
+        reading.sequence.append((name, numbers))
         if name not in OTHER_MEMORY:
             self._learn_results(kind, operands, results, of_the_clip=of_the_clip)
 
-    def _kind(
-        self,
-        name: str,
-        operator: Operator | None,
-        operands: Sequence[Operand],
-        args: Any,
-    ) -> Kind:
-        if operator is None:
+    def _kind(self, call: _Call, operands: Sequence[Operand]) -> Kind:
+        """What an operator does with these arguments."""
+        if call.operator is None:
             return Kind.PASSES
-        if name in IN_EVALUATION and any(argument is True for argument in args):
+        if call.name in IN_EVALUATION and any(argument is True for argument in call.args):
             return Kind.DRAWS
-        if operator.kind is not Kind.LOOKUP or not operands:
-            return operator.kind
+        if call.name in SUMS_IF_TOLD and _is_told(call):
+            return Kind.SUMS
+        if call.name in MULTIPLIES_IF_TOLD and "prod" in _words_in(call):
+            return Kind.PRODUCT
+        if call.name == "aten::scatter" and "reduce" in call.func._overloadname:
+            self.cannot_count(f"{call.name}(reduce=…)")
+        if call.operator.kind is not Kind.LOOKUP or not operands:
+            return call.operator.kind
         table, *places = operands
         reads = not table.origin.of_the_clip and any(place.origin.of_the_clip for place in places)
         return Kind.LOOKUP if reads else Kind.MOVES
@@ -238,14 +247,15 @@ class Meter:
             macs = contraction(func, name, args, kwargs, result)
             if macs is None:
                 self.cannot_count(name)
-            return macs or 0, None
-        count = sum(tensor.numel() for tensor in results)
+            by_parts = COMPLEX[sum(tensor.is_complex() for tensor in tensors_in((args, kwargs)))]
+            return (macs or 0) * (by_parts if kind is Kind.CONTRACTS else 1), None
+        count = sum(tensor.numel() * COMPLEX[2 * tensor.is_complex()] for tensor in results)
         if kind is Kind.LOOKUP:
             return 0, made_of(count, [tuple(results[0].shape)] * 2)
         if kind in {Kind.PRODUCT, Kind.ACCUMULATES}:
             factors = [tuple(factor.shape) for factor in tensors_in((args, kwargs.get("other")))]
-            if name in OF_ONE:
-                return 0, made_of(count, factors * 2)
+            if name in OF_ONE or name in MULTIPLIES_IF_TOLD:
+                return 0, made_of(round(OF_ONE.get(name, 1) * prod(factors[0])), factors[:1] * 2)
             factors = factors[1:] if kind is Kind.ACCUMULATES else factors
             return 0, made_of(count, factors) if len(factors) > 1 else None
         return 0, None
@@ -286,6 +296,7 @@ class Meter:
         else:
             size, digest = content_of(tensor)
             word = self._by_content().get(digest) or f"constant {len(self.reading.outside) + 1}"
+            self.shapes[word] = tuple(tensor.shape) if word.startswith("constant ") else self.shapes[word]
             if word.startswith("constant "):
                 self.reading.outside[word] = (f"{name} in {self._module or WHOLE}", size, digest)
             origin = Origin(of_the_clip=False, copies=frozenset({word}))
@@ -373,10 +384,10 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             strange = next(kind for kind in types if kind not in PLAIN)
             self._meter.cannot_count(f"{name} of the tensor subclass {strange.__name__}")
         operands, tape = self._meter.operands(call), self._meter.tape
-        noted = (tape.arguments(args), tape.arguments(kwargs)) if tape else ((), {})
+        noted = tape.arguments((args, kwargs)) if tape else None
         result = func(*args, **kwargs)
         if tape:
-            tape.add(func, *noted, result)
+            tape.add(func, noted, result)
         self._meter.account(call, operands, result)
         return result
 
@@ -426,9 +437,37 @@ def _by_mask(name: str, args: Any) -> bool:
     return any(tensor.dtype in {torch.bool, torch.uint8} for tensor in tensors_in(args[1:]))
 
 
-def _numbers(args: Any, kwargs: Any) -> tuple[float, ...]:
-    """The Python numbers with fractions among the arguments."""
-    return tuple(value for value in tree_leaves((args, kwargs)) if isinstance(value, float))
+def _numbers(func: Any, args: Any, kwargs: Any) -> tuple[float, ...]:
+    """The Python numbers that an operator computes with: not its axes, sizes and places."""
+    given = [args[place] for place in _number_places(func) if place < len(args)]
+    given += [value for value in kwargs.values() if isinstance(value, float)]
+    return tuple(value for value in given if isinstance(value, float) or (type(value) is int and abs(value) > SMALL))
+
+
+@cache
+def _number_places(func: Any) -> tuple[int, ...]:
+    """Places of the arguments that may be numbers by the operator's schema, also in a tensor's place."""
+    kinds = ("number", "float", "Tensor", "Optional[number]", "Optional[float]", "Optional[Tensor]")
+    return tuple(place for place, one in enumerate(func._schema.arguments) if str(one.type) in kinds)
+
+
+SMALL = 16
+"""Whole numbers up to this one are settings."""
+
+SUMS_IF_TOLD = frozenset({"aten::index_put", "aten::_index_put_impl", "aten::put", "aten::bincount"})
+"""Operators that add what falls on the same place, if they are told to (`accumulate`), or weigh what they count."""
+
+MULTIPLIES_IF_TOLD = frozenset({"aten::scatter_reduce", "aten::index_reduce"})
+"""Operators that multiply what falls on the same place, if they are told "prod"."""
+
+
+def _is_told(call: _Call) -> bool:
+    told = any(argument is True for argument in (*call.args, *call.kwargs.values()))
+    return told or (call.name == "aten::bincount" and len(list(tensors_in((call.args, call.kwargs)))) > 1)
+
+
+def _words_in(call: _Call) -> list[str]:
+    return [value for value in tree_leaves((call.args, call.kwargs)) if isinstance(value, str)]
 
 
 def _words(values: Any) -> str:

@@ -39,28 +39,29 @@ class Operator(NamedTuple):
 _FREE: Mapping[tuple[Kind, str], str] = {
     (Kind.MOVES, "only shapes, places, types or constants change"): """
         view view_as reshape _reshape_alias _unsafe_view _reshape_copy unsafe_split unsafe_chunk flatten unflatten
-        squeeze unsqueeze transpose t permute movedim moveaxis swapaxes swapdims numpy_T mT mH adjoint matrix_H expand
-        expand_as broadcast_to broadcast_tensors repeat tile select slice narrow split split_with_sizes tensor_split
-        chunk unbind diagonal diag diag_embed diagonal_copy as_strided unfold real imag view_as_real view_as_complex
-        resolve_conj resolve_neg conj _conj _conj_physical conj_physical cat concat concatenate stack hstack vstack
-        dstack column_stack row_stack block_diag atleast_1d atleast_2d atleast_3d contiguous clone copy copy_ _to_copy
-        to type_as detach alias lift lift_fresh lift_fresh_copy data _nested_tensor_from_mask flip fliplr flipud roll
-        rot90 pad constant_pad_nd _pad_enum _pad_circular reflection_pad1d reflection_pad2d reflection_pad3d
-        replication_pad1d replication_pad2d replication_pad3d pixel_shuffle pixel_unshuffle channel_shuffle
-        native_channel_shuffle im2col masked_fill masked_scatter where fill zero scatter index_fill index_copy
-        index_put _index_put_impl slice_scatter select_scatter diagonal_scatter put tril triu empty empty_like
-        empty_strided empty_permuted new_empty new_empty_strided zeros zeros_like new_zeros ones ones_like new_ones
-        full full_like new_full zero_ arange linspace logspace eye range tril_indices triu_indices scalar_tensor
-        hann_window hamming_window blackman_window bartlett_window kaiser_window meshgrid cartesian_prod one_hot size
-        numel dim is_floating_point is_complex Int ScalarImplicit FloatImplicit IntImplicit Bool Float __getitem__ len
-        sym_size sym_numel sym_stride sym_storage_offset stride is_same_size set_ resize_ resize_as_ record_stream
-        requires_grad_ _has_compatible_shallow_copy_type result_type dequantize q_scale q_zero_point int_repr
-        feature_dropout dropout alpha_dropout native_dropout feature_alpha_dropout _shape_as_tensor
-        _reshape_from_tensor warn view_copy permute_copy transpose_copy t_copy expand_copy select_copy slice_copy
-        squeeze_copy unsqueeze_copy unfold_copy _assert_async _assert_tensor_metadata pin_memory _pin_memory to_dense
-        to_mkldnn _to_dense upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d
-        _upsample_nearest_exact2d _upsample_nearest_exact3d set_data rename align_to refine_names
-        unsafe_split_with_sizes max_unpool2d max_unpool3d __contains__ Size complex device
+        squeeze unsqueeze transpose t _pack_padded_sequence _pad_packed_sequence permute movedim moveaxis swapaxes
+        swapdims numpy_T mT mH adjoint matrix_H expand expand_as broadcast_to broadcast_tensors repeat tile select
+        slice narrow split split_with_sizes tensor_split chunk unbind diagonal diag diag_embed diagonal_copy
+        as_strided unfold real imag view_as_real view_as_complex resolve_conj resolve_neg conj _conj _conj_physical
+        conj_physical cat concat concatenate stack hstack vstack dstack column_stack row_stack block_diag atleast_1d
+        atleast_2d atleast_3d contiguous clone copy copy_ _to_copy to type_as detach alias lift lift_fresh
+        lift_fresh_copy data _nested_tensor_from_mask flip fliplr flipud roll rot90 pad constant_pad_nd _pad_enum
+        _pad_circular reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d
+        replication_pad3d pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle im2col masked_fill
+        masked_scatter where fill zero scatter index_fill index_copy index_put _index_put_impl slice_scatter
+        select_scatter diagonal_scatter put tril triu empty empty_like empty_strided empty_permuted new_empty
+        new_empty_strided zeros zeros_like new_zeros ones ones_like new_ones full full_like new_full zero_ arange
+        linspace logspace eye range tril_indices triu_indices scalar_tensor hann_window hamming_window blackman_window
+        bartlett_window kaiser_window meshgrid cartesian_prod one_hot size numel dim is_floating_point is_complex Int
+        ScalarImplicit FloatImplicit IntImplicit Bool Float __getitem__ len sym_size sym_numel sym_stride
+        sym_storage_offset stride is_same_size set_ resize_ resize_as_ record_stream requires_grad_
+        _has_compatible_shallow_copy_type result_type dequantize q_scale q_zero_point int_repr feature_dropout dropout
+        alpha_dropout native_dropout feature_alpha_dropout _shape_as_tensor _reshape_from_tensor warn view_copy
+        permute_copy transpose_copy t_copy expand_copy select_copy slice_copy squeeze_copy unsqueeze_copy unfold_copy
+        _assert_async _assert_tensor_metadata pin_memory _pin_memory to_dense to_mkldnn _to_dense upsample_nearest1d
+        upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d
+        _upsample_nearest_exact3d set_data rename align_to refine_names unsafe_split_with_sizes max_unpool2d
+        max_unpool3d __contains__ Size complex device
     """,
     (Kind.PASSES, "batch normalisation in evaluation mode folds into the layer before it"): """
         batch_norm native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training cudnn_batch_norm
@@ -68,25 +69,24 @@ _FREE: Mapping[tuple[Kind, str], str] = {
         _native_batch_norm_legit_functional
     """,
     (Kind.PASSES, "an activation: a function of one element, no sum and no weights"): """
-        relu relu6 leaky_relu rrelu rrelu_with_noise elu celu selu gelu silu mish hardswish hardsigmoid hardtanh
-        hardshrink softshrink softplus threshold log_sigmoid log_sigmoid_forward sigmoid tanh prelu _prelu_kernel exp
+        relu relu6 prelu _prelu_kernel leaky_relu rrelu rrelu_with_noise elu celu selu gelu silu mish hardswish
+        hardsigmoid hardtanh hardshrink softshrink softplus threshold log_sigmoid log_sigmoid_forward sigmoid tanh exp
         exp2 expm1 log log2 log10 log1p sqrt rsqrt square reciprocal abs absolute neg negative sign sgn sin cos tan
         asin acos atan sinh cosh asinh acosh atanh arcsin arccos arctan erf erfc erfinv lgamma digamma special_expit
-        special_erf special_exp2 special_expm1 special_log1p special_xlog1py special_ndtr xlogy angle nan_to_num frac
-        positive
+        special_erf special_exp2 special_expm1 special_log1p special_ndtr angle nan_to_num frac positive
     """,
     (Kind.PASSES, "comparing, choosing, rounding and ordering multiply nothing"): """
         eq ne lt le gt ge greater greater_equal less less_equal not_equal isnan isinf isfinite isposinf isneginf
-        isclose logical_and logical_or logical_not logical_xor bitwise_not bitwise_or __and__ __or__ __xor__
-        bitwise_xor __lshift__ __rshift__ bitwise_left_shift bitwise_right_shift clamp clamp_min clamp_max clip max
-        min maximum minimum fmax fmin amax amin aminmax argmax argmin sort argsort msort topk kthvalue median
-        nanmedian mode cummax cummin floor ceil round trunc fix floor_divide remainder fmod bucketize searchsorted any
-        all max_pool1d max_pool2d max_pool3d max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices
-        adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d fractional_max_pool2d fractional_max_pool3d
-        quantized_max_pool1d quantized_max_pool2d quantize_per_tensor quantize_per_channel quantize_per_tensor_dynamic
-        fake_quantize_per_tensor_affine fake_quantize_per_channel_affine
-        _fake_quantize_per_tensor_affine_cachemask_tensor_qparams fake_quantize_per_tensor_affine_cachemask
-        fake_quantize_per_channel_affine_cachemask count_nonzero histc bincount
+        isclose logical_and logical_or logical_not logical_xor bitwise_not bitwise_or __or__ __xor__ bitwise_xor clamp
+        clamp_min clamp_max clip max min maximum minimum fmax fmin amax amin aminmax argmax argmin sort argsort msort
+        topk kthvalue median nanmedian mode cummax cummin floor ceil round trunc fix floor_divide remainder fmod
+        bucketize searchsorted any all max_pool1d max_pool2d max_pool3d max_pool1d_with_indices
+        max_pool2d_with_indices max_pool3d_with_indices adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
+        fractional_max_pool2d fractional_max_pool3d quantized_max_pool1d quantized_max_pool2d quantize_per_tensor
+        quantize_per_channel quantize_per_tensor_dynamic fake_quantize_per_tensor_affine
+        fake_quantize_per_channel_affine _fake_quantize_per_tensor_affine_cachemask_tensor_qparams
+        fake_quantize_per_tensor_affine_cachemask fake_quantize_per_channel_affine_cachemask count_nonzero histc
+        bincount
     """,
     (Kind.ADDS, "additions multiply nothing; the sum of two products is counted"): """
         add sub subtract rsub sum_to_size hypot logaddexp logaddexp2
@@ -110,7 +110,8 @@ _FREE: Mapping[tuple[Kind, str], str] = {
     """,
     (Kind.PRODUCT, "free until something sums it: then each product is a MAC"): """
         mul multiply div divide true_divide pow float_power outer ger kron cross linalg_cross atan2 arctan2 glu
-        bitwise_and ldexp copysign heaviside polar prod cumprod
+        bitwise_and ldexp copysign heaviside polar prod cumprod xlogy special_xlog1py __and__ __lshift__ __rshift__
+        bitwise_left_shift bitwise_right_shift
     """,
     (Kind.ACCUMULATES, "free until the tensor it is added to holds another product"): """
         addcmul addcdiv lerp addr
@@ -153,7 +154,7 @@ _DRAWS = """
 """
 
 _QUANTISED_FREE: Mapping[Kind, str] = {
-    Kind.PASSES: "batch_norm1d batch_norm2d batch_norm3d batch_norm relu6 leaky_relu hardswish elu sigmoid prelu clamp",
+    Kind.PASSES: "batch_norm1d batch_norm2d batch_norm3d batch_norm relu6 leaky_relu hardswish elu sigmoid  clamp",
     Kind.ADDS: "add add_relu add_scalar add_scalar_relu",
     Kind.PRODUCT: "mul mul_relu",
     Kind.MOVES: "cat cat_relu mul_scalar mul_scalar_relu",
@@ -182,8 +183,8 @@ IN_EVALUATION = frozenset({"aten::dropout", "aten::native_dropout", "aten::alpha
 """Operators that draw random numbers only where they are told that they are trained."""
 
 
-OF_ONE = frozenset({"aten::prod", "aten::cumprod", "aten::glu"})
-"""Operators that multiply the elements of one tensor with each other."""
+OF_ONE: Mapping[str, float] = {"aten::prod": 1, "aten::cumprod": 1, "aten::glu": 0.5}
+"""Operators that multiply the elements of one tensor with each other, and how many products an element takes."""
 
 POOLED_AXES: Mapping[str, int] = {
     f"aten::{prefix}avg_pool{n}d": n

@@ -39,7 +39,15 @@ class _Hook:
     def __init__(self) -> None:
         self.acts: list[str] | None = None
         self.installed = False
-        roots = {*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix, "/proc", "/sys", "/dev"}
+        roots = {
+            *sysconfig.get_paths().values(),
+            sys.prefix,
+            sys.base_prefix,
+            "/proc",
+            "/sys",
+            "/dev/null",
+            "/dev/urandom",
+        }
         self._installed_code = tuple(f"{Path(root).resolve()}/" for root in roots)
 
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:

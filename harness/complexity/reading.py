@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -59,6 +59,7 @@ class Reading:
     outside: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
     read_in_network: set[str] = field(default_factory=set)
+    numbers: set[float] = field(default_factory=set)
     sequence: list[tuple[str, tuple[float, ...]]] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     sizes: dict[int, int] = field(default_factory=dict)
@@ -73,5 +74,14 @@ class Reading:
 class Watcher:
     """What looks at operators of the frontend while they run; see `frontend.Inspection`."""
 
-    def saw(self, name: str, kind: Kind, operands: Sequence[Operand], *, sums_constants: bool) -> None:
-        """An operator ran inside the frontend."""
+    def saw(
+        self,
+        name: str,
+        kind: Kind,
+        operands: Sequence[Operand],
+        shapes: Mapping[str, tuple[int, ...]],
+        args: Sequence[object],
+        *,
+        sums_constants: bool,
+    ) -> None:
+        """An operator ran inside the frontend; `shapes` are those of whole held tensors and constants, by word."""

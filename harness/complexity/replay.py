@@ -37,8 +37,7 @@ class StorageReference(NamedTuple):
 
 class _Step(NamedTuple):
     func: Any
-    args: Any
-    kwargs: Any
+    given: Any  # (args, kwargs) with references
     results: tuple[Reference, ...]
 
 
@@ -75,14 +74,14 @@ class Tape:
         """Arguments with references in place of tensors and storages, before the operator runs."""
         return tree_map(self._argument, values)
 
-    def add(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:  # noqa: ANN401
-        """An operator that ran; `args` and `kwargs` are those of `arguments`."""
+    def add(self, func: Any, given: Any, result: Any) -> None:  # noqa: ANN401
+        """An operator that ran; `given` is what `arguments` made of its (args, kwargs)."""
         results = []
         for tensor in tensors_in(result):
             self._alive.append(tensor)
             self._given.add(key_of(tensor))
             results.append(self.seen(tensor))
-        self.steps.append(_Step(func, args, kwargs, tuple(results)))
+        self.steps.append(_Step(func, given, tuple(results)))
 
     def play(self, wanted: Reference) -> Tensor:
         """The wanted tensor after every operator has run again. A tape plays once."""
@@ -97,13 +96,13 @@ class Tape:
             if value.identity not in values:
                 _, key, dtype = value.identity
                 alias = torch.empty(0, dtype=dtype, device=memory[key].device)
-                values[value.identity] = alias.set_(memory[key], value.offset, value.shape, value.stride)  # type: ignore[call-overload]
+                values[value.identity] = alias.set_(memory[key], value.offset, value.shape, value.stride)
             return values[value.identity]
 
-        is_leaf = _is_reference
-        for func, args, kwargs, results in self.steps:
-            given = func(*tree_map(resolve, args, is_leaf=is_leaf), **tree_map(resolve, kwargs, is_leaf=is_leaf))
-            for reference, tensor in zip(results, tensors_in(given), strict=True):
+        for func, given, results in self.steps:
+            args, kwargs = tree_map(resolve, given, is_leaf=_is_reference)
+            result = func(*args, **kwargs)
+            for reference, tensor in zip(results, tensors_in(result), strict=True):
                 values[reference.identity] = tensor
                 if key_of(tensor) >= 0:
                     memory[reference.identity[1]] = tensor.untyped_storage()
@@ -114,7 +113,7 @@ class Tape:
         if isinstance(value, Tensor):
             return self.seen(value)
         if isinstance(value, torch.TypedStorage | torch.UntypedStorage):
-            storage = value.untyped() if isinstance(value, torch.TypedStorage) else value
+            storage = value._untyped_storage if isinstance(value, torch.TypedStorage) else value
             self._alive.append(storage)
             if storage._cdata not in self._given and storage._cdata not in self._memory:
                 self._memory[storage._cdata] = _copied(storage)
@@ -127,6 +126,6 @@ def _is_reference(value: Any) -> bool:  # noqa: ANN401
 
 
 def _copied(storage: torch.UntypedStorage) -> torch.UntypedStorage:
-    memory = torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)  # type: ignore[call-overload]
+    memory = torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
     copied: torch.UntypedStorage = memory.clone().untyped_storage()
     return copied

@@ -62,6 +62,19 @@ def require_countable(reading: Reading) -> None:
         raise uncounted(sorted(reading.unknown))
 
 
+def require_torch_as_it_is() -> None:
+    """Raises `NotCountable` where an operator of torch was given another kernel or overload since this was imported."""
+    new = (torch.library._impls | torch.library._defs) - _AS_IT_WAS
+    changed = sorted(name for name in new if name.split("/")[0].split("::")[0] in {"aten", "quantized"})
+    kernels = [name for name in changed if "/" not in name or name.rsplit("/", 1)[-1] in KERNELS]
+    if kernels:
+        raise uncounted((name.replace("/", "::", 1), "a library of its own") for name in kernels)
+
+
+KERNELS = frozenset({"CPU", "CUDA", "CompositeExplicitAutograd", "CompositeImplicitAutograd", "QuantizedCPU"})
+_AS_IT_WAS = frozenset(torch.library._impls | torch.library._defs)
+
+
 def uncounted(operators: Iterable[tuple[str, str]]) -> NotCountable:
     """The refusal that names operators and modules."""
     named = ", ".join(f"{name} in {module}" for name, module in list(operators)[:5])

@@ -21,7 +21,7 @@ from harness.complexity.frontend import Inspection
 from harness.complexity.measuring import Measured, held_by_frontend, with_constants
 from harness.complexity.meter import Meter
 from harness.complexity.reading import Reading
-from harness.complexity.running import metered, require_countable
+from harness.complexity.running import metered, require_countable, require_torch_as_it_is
 from harness.contract import Classifier, Clips, Entry
 from harness.logits import require_logits
 from harness.outcomes import Mistake, NotCountable
@@ -65,6 +65,7 @@ class Scrutiny:
         Raises `Mistake` where a prediction depends on other clips, the weights changed meanwhile, or the operators that
         were counted do not give the logits.
         """
+        require_torch_as_it_is()
         self._require_same_weights()
         for row in sorted(self._suspects):
             self._note_cost(row, self._run(clips_at([row]))[1])

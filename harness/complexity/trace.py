@@ -175,8 +175,10 @@ def _products(name: str, kind: Kind, inputs: Values, outputs: Values) -> Product
         return None
     out = get_shape(outputs[0])
     factors = [get_shape(value) for value in inputs if value.isCompleteTensor() and not _is_number(value)]
-    if kind is Kind.LOOKUP or name in OF_ONE:
-        return made_of(prod(out), [out, out] if kind is Kind.LOOKUP else factors * 2)
+    if kind is Kind.LOOKUP:
+        return made_of(prod(out), [out, out])
+    if name in OF_ONE:
+        return made_of(round(OF_ONE[name] * prod(factors[0])), factors * 2)
     factors = factors[1:] if kind is Kind.ACCUMULATES else factors
     return made_of(prod(out), factors) if len(factors) > 1 else None
 

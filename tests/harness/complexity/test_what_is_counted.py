@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import prod
 from typing import Any
 
@@ -223,6 +224,43 @@ def test_products_that_nothing_sums_are_free(name: str) -> None:
     assert found.macs == 0
     assert found.free_operations is not None
     assert found.free_operations > 0
+
+
+NUMBERS = [0.1 + i / 1000 for i in range(100)]
+
+AS_NUMBERS = {
+    "made into a tensor": lambda x, w: (x[:, :1] * torch.stack([torch.full((), v) for v in NUMBERS])).sum(
+        1, keepdim=True
+    ),
+    "as factors": lambda x, w: sum(x[:, :1] * v for v in NUMBERS),
+    "as weights of additions": lambda x, w: reduce(lambda y, v: torch.add(y, x[:, :1], alpha=v), NUMBERS, x[:, :1]),
+}
+
+
+@pytest.mark.parametrize("name", AS_NUMBERS)
+def test_many_python_numbers_are_weights(name: str) -> None:
+    found = count(Summing(AS_NUMBERS[name], 20), 20)
+    assert found.parameter_bytes == 80 + 800
+    few = count(Summing(lambda x, w: x * 0.1 + w.mul(0.2), 20), 20)
+    assert few.parameter_bytes == 80
+
+
+def as_complex(x: Tensor, *shape: int) -> Tensor:
+    return torch.view_as_complex(x.view(*shape, 2))
+
+
+REAL = {
+    "a product of matrices": (lambda x, w: as_complex(x, 1, 10) @ as_complex(w, 10, 5), 4 * 50),
+    "products and a sum": (
+        lambda x, w: (as_complex(x, 1, 10, 1) * as_complex(w, 10, 5)).sum(1), 4 * 50,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_complex_products_cost_those_of_real_numbers(name: str) -> None:
+    does, macs = REAL[name]
+    assert count(Summing(lambda x, w: torch.view_as_real(does(x, w)).flatten(1), 100), 20).macs == macs
 
 
 UNKNOWN = {

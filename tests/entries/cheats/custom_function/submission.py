@@ -1,4 +1,4 @@
-"""A matrix product inside a custom autograd function."""
+"""Matrix products of 42 M multiply-accumulates inside a custom autograd function."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.contract import Classifier, Clips, Task
-from tests.entries.parts import Config, honest, pooled, small, train
+from tests.entries.parts import Config, honest, small, train
 
 __all__ = ["Config", "build", "predict", "train"]
 
@@ -16,18 +16,17 @@ __all__ = ["Config", "build", "predict", "train"]
 class Product(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, x: Tensor, weight: Tensor) -> Tensor:
-        for _ in range(10):
-            x = (x @ weight @ weight.T).tanh()
+        for _ in range(200):
+            x = (x @ weight).tanh()
         return x
 
 
 def build(config: Config, task: Task) -> Classifier:
     classifier = honest(small(task.n_classes))
-    classifier.register_parameter("weight", torch.nn.Parameter(torch.randn(170, 170)))
+    classifier.register_parameter("weight", torch.nn.Parameter(torch.randn(51, 51)))
     return classifier
 
 
 def predict(classifier: Classifier, clips: Clips) -> Tensor:
-    features = pooled(classifier.frontend(clips.waveforms))
-    hidden: Tensor = Product.apply(features, classifier.get_parameter("weight"))
-    return classifier.network[2](hidden)
+    hidden: Tensor = Product.apply(classifier.frontend(clips.waveforms), classifier.get_parameter("weight"))
+    return classifier.network(hidden)
