@@ -25,8 +25,8 @@ SHORT = 16
 LONGEST = 1 << 16
 """Numbers of a window or a normalisation."""
 
-SKIRT, OVERLAP = 1e-3, 8
-"""How many filters of a bank lie over a bin on average, where a filter ends at a thousandth of its peak."""
+SKIRT, OVERLAP = 0.05, 8
+"""How many filters of a bank lie over a bin on average, where a filter ends at a twentieth of its peak."""
 
 NONLINEAR = frozenset(
     [
@@ -100,7 +100,7 @@ class Inspection(Watcher):
             self._because(f"it reads a table by numbers of the clip ({word})")
         else:
             for operand in fixed:
-                self._accept_if(_is_vector(operand.tensor.shape), operand, word, shapes)
+                self._accept_if(_is_repeated_vector(operand.tensor), operand, word, shapes)
 
     def verdict(self, frontend: nn.Module, held: Iterable[Held]) -> str:
         """Why the frontend is counted in full; empty where it is free."""
@@ -139,6 +139,14 @@ class Inspection(Watcher):
 def _is_vector(shape: Sequence[int]) -> bool:
     """One axis at most: a window or a normalisation, one number for each sample of a frame or each band."""
     return sum(size > 1 for size in shape) <= 1 and prod(shape) <= LONGEST
+
+
+def _is_repeated_vector(tensor: Tensor) -> bool:
+    """A vector, or one that is the same for every clip of the batch."""
+    if _is_vector(tensor.shape) or tensor.dim() == 0:
+        return True
+    with torch._C._DisableTorchDispatch():
+        return _is_vector(tensor.shape[1:]) and bool((tensor == tensor[:1]).all())
 
 
 def _is_fixed(tensor: Tensor, *, kernel: bool) -> bool:

@@ -27,7 +27,7 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 SMALL = 1024
 """Text and Python numbers of an attribute up to this many bytes are settings. The meter counts what is used of them."""
 
-OF_MODULES = frozenset({"_parameters", "_buffers", "_modules", "training", "dynamo_ctx"})
+OF_MODULES = frozenset({"_parameters", "_buffers", "_modules", "training"})
 """Attributes of every module that hold nothing else than what is walked by itself."""
 
 SCALE_BYTES, ZERO_POINT_BYTES = 4, 1
@@ -71,6 +71,8 @@ def take(classifier: nn.Module) -> list[Held]:
     for module_name, module in classifier.named_modules():
         prefix = f"{module_name}." if module_name else ""
         walk.seen.add(id(module))
+        if type(module).__name__ == "OptimizedModule":
+            continue  # a compiled module: what it wraps is a module of its own, the rest is the compiler's
         for name, value in vars(module).items():
             if name not in OF_MODULES:
                 walk.attribute(prefix + name, value)

@@ -303,7 +303,10 @@ def _official(classifier: Classifier, waveform: Tensor) -> tuple[object, int, in
     except Exception as error:
         first = str(error).strip().splitlines()
         problem = f"torchinfo cannot run network(frontend(waveforms)): {first[0] if first else type(error).__name__}"
-        remedy = "The network must take what the frontend gives: the organisers count it so."
+        remedy = (
+            "The organisers count a float32 copy of the network: it must take what the frontend gives, and cast to the "
+            "type of its weights, x.to(weight.dtype), not to one by name."
+        )
         raise NotCountable("count.official", problem, remedy) from error
     return as_float, macs, parameters
 

@@ -380,9 +380,10 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if parts is not NotImplemented:
                 return parts
         call = _Call(func, name if operator is None else base_name(name), operator, args, kwargs)
-        if any(kind not in PLAIN for kind in types):
-            strange = next(kind for kind in types if kind not in PLAIN)
-            self._meter.cannot_count(f"{name} of the tensor subclass {strange.__name__}")
+        for kind in types:
+            if kind not in PLAIN:
+                self._meter.cannot_count(f"{name} of the tensor subclass {kind.__name__}")
+                return func(*args, **kwargs)
         operands, tape = self._meter.operands(call), self._meter.tape
         noted = tape.arguments((args, kwargs)) if tape else None
         result = func(*args, **kwargs)

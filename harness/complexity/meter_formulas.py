@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 import torch
@@ -87,6 +87,13 @@ def _sums_of(points: int) -> Callable[[Any, Any], int]:
     return lambda _args, result: points * result.numel()
 
 
+def _antialiased(args: Any, result: Any) -> int:
+    """A triangle as wide as the scale, along both axes."""
+    scales = [before / after for before, after in zip(args[0].shape[-2:], result.shape[-2:], strict=True)]
+    macs: int = result.numel() * prod(2 * ceil(max(scale, 1.0)) for scale in scales)
+    return macs
+
+
 def _quantised(args: Any, result: Any) -> int:
     """Packed weights: unpacked to see their shape. A convolution's weight has more than two axes."""
     packed: Any = next(value for value in args if isinstance(value, torch.ScriptObject))
@@ -136,6 +143,7 @@ FORMULAS: Mapping[str, Callable[[Any, Any], int]] = {
         f"aten::{name}": lambda args, _result: args[1].numel() * args[0].shape[1]
         for name in ("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
     },
+    "aten::_upsample_bilinear2d_aa": _antialiased,
     "aten::upsample_linear1d": _sums_of(2),
     "aten::upsample_bilinear2d": _sums_of(4),
     "aten::upsample_bicubic2d": _sums_of(16),

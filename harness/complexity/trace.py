@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from harness.complexity.flow import LAYOUT_KEPT, Axes, Flow, Products, made_of
 from harness.complexity.operators import IN_EVALUATION, OF_ONE, OPERATORS, POOLED_AXES, Kind
-from harness.complexity.trace_formulas import FORMULAS, Values
+from harness.complexity.trace_formulas import FORMULAS, Values, constant
 
 Handler = Callable[[Values, Values], Counter[str]]
 
@@ -189,12 +189,12 @@ def _summed_axes(name: str, inputs: Values) -> Axes | None:
         return frozenset(range(-POOLED_AXES[name], 0))
     if name not in {"aten::sum", "aten::mean"} or len(inputs) < 4 or inputs[2].toIValue() is not True:  # keepdim
         return None
-    dims = inputs[1].toIValue()
+    dims = constant(inputs[1])
     width = len(get_shape(inputs[0]))
     return frozenset(dim if dim < 0 else dim - width for dim in dims) if dims else None
 
 
 def _is_number(value: Any) -> bool:
     """A number of Python: the tracer writes it as a constant without axes."""
-    constant: bool = value.node().kind() == "prim::Constant"
-    return constant and get_shape(value) == []
+    written: bool = value.node().kind() == "prim::Constant"
+    return written and get_shape(value) == []

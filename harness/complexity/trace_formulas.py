@@ -15,6 +15,15 @@ Values = list[Any]  # torch._C.Value, which has no stubs
 Formula = Callable[[Values, Values], tuple[int, int]]
 
 
+def constant(value: Any) -> Any:
+    """A constant of the graph, also a list of constants; None where it is none."""
+    node = value.node()
+    if node.kind() != "prim::ListConstruct":
+        return value.toIValue()
+    items = [item.toIValue() for item in node.inputs()]
+    return None if None in items else items
+
+
 def _shapes(value: Any) -> list[list[int]]:
     """Shapes of a list of tensors."""
     return [get_shape(item) for item in value.node().inputs()]
@@ -53,7 +62,7 @@ def _tensordot(inputs: Values, outputs: Values) -> tuple[int, int]:
 
 
 def _einsum(inputs: Values, _outputs: Values) -> tuple[int, int]:
-    path = inputs[2].toIValue() if len(inputs) > 2 else None
+    path = constant(inputs[2]) if len(inputs) > 2 else None
     return formulas.einsum(inputs[0].toIValue(), _shapes(inputs[1]), path)
 
 
@@ -113,7 +122,7 @@ def _fourier(*, real: bool, to_real: bool = False) -> Formula:
     def formula(inputs: Values, outputs: Values) -> tuple[int, int]:
         x, out = get_shape(inputs[0]), get_shape(outputs[0])
         full = out if to_real or len(out) != len(x) else [max(a, b) for a, b in zip(x, out, strict=True)]
-        dims = inputs[2].toIValue()
+        dims = constant(inputs[2])
         axes = [dims] if isinstance(dims, int) else list(range(len(x)) if dims is None else dims)
         return _transforms(full, axes, real=real), 0
 

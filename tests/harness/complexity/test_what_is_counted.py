@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import reduce
 from math import prod
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 import torch.nn.functional as F
 import torchaudio
 from torch import Tensor, nn
+from torch.utils import checkpoint
 
 from baselines.frontends import CP_MOBILE_2023, DCASE_2024, LogMel
 from harness.contract import Classifier, Clips
@@ -275,3 +277,58 @@ def test_an_operator_that_nobody_can_count_is_named_with_its_module(name: str) -
     does, operator = UNKNOWN[name]
     with pytest.raises(NotCountable, match=f"{operator}.* in network"):
         count(Summing(does, 20), 20)
+
+
+class Doing(nn.Module):
+    """A network of one part that is used as it is told."""
+
+    def __init__(self, does: Any, cell: nn.Module) -> None:
+        super().__init__()
+        self.does, self.cell = does, cell
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.does(self, x)
+
+
+def gated(x: Tensor) -> Tensor:
+    return x + x * x.mean((1, 2), keepdim=True).sigmoid()
+
+
+HONEST: dict[str, tuple[nn.Module, tuple[int, ...], int]] = {
+    "packed sequences": (
+        Doing(
+            lambda s, x: s.cell(nn.utils.rnn.pack_padded_sequence(x, torch.tensor([20]), batch_first=True))[1][0][0],
+            cell=nn.LSTM(8, 4, batch_first=True),
+        ),
+        (20, 8), 20 * 16 * 12,
+    ),
+    "a functional call with weights of 16 bit": (
+        Doing(
+            lambda s, x: torch.func.functional_call(s.cell, {k: v.float() for k, v in s.cell.named_parameters()}, (x,)),
+            cell=nn.Linear(30, 10).half(),
+        ),
+        (30,), 300,
+    ),
+    "checkpointing": (
+        Doing(lambda s, x: checkpoint.checkpoint(s.cell, x, use_reentrant=True), cell=nn.Linear(30, 10)), (30,), 300,
+    ),
+    "a view of another type": (
+        Doing(lambda s, x: s.cell(x.view(torch.int32).view(torch.float32)), cell=nn.Linear(30, 10)), (30,), 300,
+    ),
+    "half a copy": (Doing(lambda s, x: copy.deepcopy(s.cell).float()(x), cell=nn.Linear(30, 10).half()), (30,), 300),
+    "a scripted part": (Doing(lambda s, x: s.cell(x), cell=torch.jit.script(nn.Linear(30, 10))), (30,), 300),
+    "two gates with shortcuts": (
+        Doing(
+            lambda s, x: gated(gated(s.cell(x))),
+            cell=nn.Conv1d(4, 4, 3, padding=1),
+        ),
+        (4, 10), 48 * 10,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", HONEST)
+def test_an_honest_network_is_counted(name: str) -> None:
+    network, shape, macs = HONEST[name]
+    assert count(network, *shape).macs == macs
