@@ -10,6 +10,7 @@ from harness import provenance
 
 SHOWN = (
     "times_faster_than_plain",
+    "times_slower_than_without",
     "clips_per_second",
     "overhead_median",
     "overhead_of_the_first_cell",
