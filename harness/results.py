@@ -52,8 +52,8 @@ class Folded(Record):
 class Complexity(Record):
     """What a system costs for one clip, by this project's counter and by the organisers'.
 
-    `macs` is the larger of `traced_macs` (fvcore over a trace; None where a trace does not show what runs, `untraced`
-    says why) and `metered_macs` (every operator that ran). `parameter_bytes` are all bytes that count:
+    `macs` is the larger of `traced_macs` (fvcore over a trace; None where one does not show what runs: `untraced` says
+    why) and `metered_macs` (every operator that ran). `parameter_bytes` are all bytes that count:
     parameters, packed weights, buffers but for batch-norm statistics, constants found elsewhere; `values` is how many
     numbers those are. `official_macs` and `official_parameters` are torchinfo's. `frontend_counted` says why the
     frontend is not free. `free_operations` counts what arithmetic without MACs gave, element by element.

@@ -76,6 +76,9 @@ OVERWRITES = frozenset({"aten::copy_", "aten::zero_", "aten::fill", "aten::zero"
 """Operators that write their first tensor without reading it."""
 
 
+COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
+"""The kernel of an operator that is made of others, by torch itself."""
+
 COMPLEX: Mapping[int, int] = defaultdict(lambda: 4, {0: 1, 1: 2})
 """Products of real numbers that a product takes with so many complex factors."""
 
@@ -374,11 +377,10 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         name = func._schema.name
         operator = known(name)
-        if operator is None or name in TAKEN_APART:
+        composite = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), COMPOSITE)
+        if composite and (operator is None or name in TAKEN_APART):
             with self:
-                parts = func.decompose(*args, **kwargs)
-            if parts is not NotImplemented:
-                return parts
+                return func._op_dk(COMPOSITE, *args, **kwargs)
         call = _Call(func, name if operator is None else base_name(name), operator, args, kwargs)
         for kind in types:
             if kind not in PLAIN:
