@@ -58,8 +58,8 @@ class Complexity(Record):
     numbers those are. `official_macs` and `official_parameters` are torchinfo's. `frontend_counted` says why the
     frontend is not free. `free_operations` counts what arithmetic without MACs gave, element by element.
     `bytes_by_device` has an item a device on tracks that reveal it: what that device's predictions read.
-    `costliest_clip` is a sentence where a clip costs more than made ones. `uncounted` stands in results of rules version
-    1 only: since then an operator that nobody can count refuses the system.
+    `costliest_clip` is a sentence where a clip costs more than made ones. `uncounted` stands in results of rules
+    version 1 only: since then an operator that nobody can count refuses the system.
     """
 
     parameters: int

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from harness.complexity.inventory import take
 from harness.outcomes import Mistake
 
 PredictRows = Callable[[Sequence[int]], Tensor]
@@ -17,6 +18,9 @@ PredictRows = Callable[[Sequence[int]], Tensor]
 
 ROUNDING = {True: 1e-3, False: 5e-2}
 """How far apart log-probabilities may lie: 32 bit on a CPU, and everything else."""
+
+EXACT = frozenset({torch.float32, torch.float64, torch.complex64, torch.int64, torch.int32, torch.bool})
+"""Types whose arithmetic differs by rounding of 32 bit at most."""
 
 LEAST = -20.0
 """Log-probabilities below this are as good as never."""
@@ -35,10 +39,9 @@ def require_alone(predict_rows: PredictRows, rows: Sequence[int], reference: Ten
 
 def rounding(classifier: nn.Module) -> float:
     """How far apart log-probabilities of this classifier may lie by rounding alone."""
-    tensors = [*classifier.parameters(), *classifier.buffers()]
-    held = any(True for _ in classifier.parameters())
-    exact = {torch.float16, torch.float32, torch.float64, torch.int64, torch.int32, torch.bool}
-    return ROUNDING[held and all(tensor.device.type == "cpu" and tensor.dtype in exact for tensor in tensors)]
+    held = [one.tensor for one in take(classifier) if one.tensor is not None and one.values > 1]
+    exact = all(tensor.device.type == "cpu" and tensor.dtype in EXACT for tensor in held)
+    return ROUNDING[exact]
 
 
 def _require_close(logits: Tensor, reference: Tensor, within: float, when: str) -> None:

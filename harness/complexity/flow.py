@@ -79,10 +79,6 @@ class Flow:
                 self._open.pop(key, None)
         return macs
 
-    def is_open(self, key: Hashable) -> bool:
-        """Whether the tensor holds products that nothing has summed."""
-        return any(self._made[product].number for product in self._open.get(key, {}))
-
     def _sums(self, product: int, together: Mapping[int, bool], axes: Axes | None) -> bool:
         """Whether a sum over these axes adds different products to each other."""
         return axes is None or not together[product] or bool(axes & self._made[product].varying)

@@ -59,6 +59,9 @@ NONLINEAR = frozenset(
 )
 """Activations: a network needs one, a frontend does not."""
 
+FILTER, MOST_FILTERS = "short filter", 3
+"""Pre-emphasis, deltas, deltas of deltas. Of every other stage a clip passes one."""
+
 INVERSE = frozenset({"_fft_c2r", "_fft_c2c", "istft"})
 """Transforms back to samples: with one, vectors between transforms make any matrix."""
 
@@ -84,12 +87,20 @@ class Inspection(Watcher):
         args: Sequence[object],
         *,
         sums_constants: bool,
-    ) -> None:
+    ) -> str:
         """An operator ran: judges what it does to the clip, and what it multiplied the clip with."""
         word = name.partition("::")[2]
-        fixed = [operand for operand in operands if not operand.origin.of_the_clip]
+        fixed = [_once(operand) for operand in operands if not operand.origin.of_the_clip]
         if len(fixed) == len(operands):
-            return  # constants among themselves: windows and banks that are made on the spot
+            return ""  # constants among themselves: windows and banks that are made on the spot
+        if any(operand.origin.worked_on for operand in operands):
+            self._because(f"it is given what the network has made ({word})")
+        stage = self._stage(word, kind, fixed)
+        passed = frozenset().union(*(operand.origin.passed for operand in operands))
+        if stage == FILTER:
+            stage += str(sum(one.startswith(FILTER) for one in passed) + 1)
+        if stage and (stage in passed or stage == f"{FILTER}{MOST_FILTERS + 1}"):
+            self._because(f"a clip passes more than one {stage} ({word})")
         if sums_constants:
             self._because(f"it sums products with a constant ({word})")
         if word in NONLINEAR or (word in INVERSE and (word != "_fft_c2c" or args[-1] is False)):
@@ -101,11 +112,24 @@ class Inspection(Watcher):
         else:
             for operand in fixed:
                 self._accept_if(_is_repeated_vector(operand.tensor), operand, word, shapes)
+        return stage
+
+    @staticmethod
+    def _stage(word: str, kind: Kind, fixed: Sequence[Operand]) -> str:
+        """The stage of a frontend that an operator is."""
+        if kind is Kind.TRANSFORMS:
+            return "Fourier transform"
+        if kind is not Kind.CONTRACTS or not fixed:
+            return ""
+        tensor, is_kernel = fixed[0].tensor, "convolution" in word
+        if is_kernel:
+            return FILTER if _is_short(tensor) else "resampling"
+        return "DCT" if _is_cosine(tensor) else "filter bank"
 
     def verdict(self, frontend: nn.Module, held: Iterable[Held]) -> str:
         """Why the frontend is counted in full; empty where it is free."""
         if any(True for _ in frontend.parameters()):
-            self.reasons.insert(0, "it holds parameters")
+            self._because("it holds parameters")
         strange = [one for one in held if one.values > 1 and one.word not in self.accepted and one.role != "parameter"]
         for one in strange:
             self._because(f"it holds {one.name} {one.shape}, which is none of the transforms that are free")
@@ -136,6 +160,15 @@ class Inspection(Watcher):
             self.reasons.append(reason)
 
 
+def _once(operand: Operand) -> Operand:
+    """A constant that is the same for every clip of the batch, for one of them."""
+    tensor = operand.tensor
+    with torch._C._DisableTorchDispatch():
+        if tensor.dim() > 1 and len(tensor) > 1 and tensor.stride(0) == 0:
+            return operand._replace(tensor=tensor[0])
+    return operand
+
+
 def _is_vector(shape: Sequence[int]) -> bool:
     """One axis at most: a window or a normalisation, one number for each sample of a frame or each band."""
     return sum(size > 1 for size in shape) <= 1 and prod(shape) <= LONGEST
@@ -154,12 +187,26 @@ def _is_fixed(tensor: Tensor, *, kernel: bool) -> bool:
     with torch._C._DisableTorchDispatch():
         values = tensor.detach().float().cpu()
         if kernel:
-            different = torch.unique(values.reshape(-1, values.shape[-1]), dim=0)  # one filter, repeated for each band
-            return different.numel() <= SHORT or _is_resampling(values)
+            return _is_short(tensor) or _is_resampling(values)
         matrix = values.reshape(-1, values.shape[-1]) if values.dim() > 2 and values.shape[0] == 1 else values
         if matrix.dim() != 2:
             return False
         return any(_is_bank(form) or _is_dct(form) for form in (matrix, matrix.T))
+
+
+def _is_short(kernel: Tensor) -> bool:
+    """A short filter, or one that is repeated for each band."""
+    with torch._C._DisableTorchDispatch():
+        different: Tensor = torch.unique(kernel.detach().reshape(-1, kernel.shape[-1]), dim=0)
+        return different.numel() <= SHORT
+
+
+def _is_cosine(tensor: Tensor) -> bool:
+    """Whether a matrix is a DCT, in either orientation."""
+    with torch._C._DisableTorchDispatch():
+        matrix = tensor.detach().float().cpu()
+        matrix = matrix.reshape(-1, matrix.shape[-1]) if matrix.dim() != 2 else matrix
+        return any(_is_dct(form) for form in (matrix, matrix.T))
 
 
 def _is_bank(matrix: Tensor) -> bool:

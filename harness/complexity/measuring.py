@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,9 @@ class Measured:
 
     complexity: Complexity
     held: tuple[Held, ...]
+    weights: tuple[Held, ...]
+    reads: Mapping[str | None, frozenset[str]]
+    numbers: frozenset[float]
     constants: frozenset[str]
     digest: str
 
@@ -95,24 +98,26 @@ def _measured(entry: Entry, classifier: Classifier, task: Task) -> Measured:
     for reading in every:
         require_countable(reading)
     counted = inspection.verdict(classifier.frontend, held_by_frontend(held))
-    costs = {device: max(_macs(reading, counted) for reading in group) for device, group in readings.items()}
-    costliest = max(costs, key=lambda device: costs[device])
+    dearest = {device: max(_macs(reading, counted) for reading in group) for device, group in readings.items()}
+    costliest = max(dearest, key=lambda device: dearest[device])
     traced, untraced = _traced(entry, classifier, waveforms[0], costliest, counted)
     weights = _weights(held, every, counted)
     features, official_macs, official_parameters = _official(classifier, waveforms[0])
     first = max(readings[costliest], key=lambda reading: _macs(reading, counted))
+    reads = {device: frozenset().union(*(one.read for one in group)) for device, group in readings.items()}
+    by_device = bytes_by_device(weights, reads)
     complexity = Complexity(
         parameters=sum(one.values for one in held if one.role in {"parameter", "packed"}),
-        parameter_bytes=max(_bytes_by_device(weights, readings).values()),
-        macs=max(costs[costliest], traced or 0),
+        parameter_bytes=max(by_device.values()),
+        macs=max(dearest[costliest], traced or 0),
         official_macs=official_macs,
         bytes_by_dtype=inventory.by_dtype(weights),
         values=sum(one.values for one in weights),
         bytes_by_role=_by_role(weights),
-        bytes_by_device={device: size for device, size in _bytes_by_device(weights, readings).items() if device},
+        bytes_by_device={device: size for device, size in by_device.items() if device},
         traced_macs=traced,
         untraced=untraced,
-        metered_macs=costs[costliest],
+        metered_macs=dearest[costliest],
         official_parameters=official_parameters,
         frontend_macs=max(reading.frontend_macs for reading in every),
         frontend_counted=counted or None,
@@ -121,7 +126,15 @@ def _measured(entry: Entry, classifier: Classifier, task: Task) -> Measured:
         peak_activation_bytes=activations.peak_bytes(first.steps, first.sizes),
         modules=tuple(_modules(classifier, weights, first, counted)),
     )
-    return Measured(complexity, tuple(held), frozenset(_constants(every, counted)), inventory.digest(held))
+    return Measured(
+        complexity,
+        tuple(held),
+        tuple(weights),
+        reads,
+        frozenset().union(*(reading.numbers for reading in every)),
+        frozenset(_constants(every, counted)),
+        inventory.digest(held),
+    )
 
 
 def evaluate(classifier: nn.Module) -> None:
@@ -183,8 +196,13 @@ def _require_inside(entry: Entry, classifier: Classifier, waveform: Tensor, devi
             raise outside(f"{name} was given a Python number that changes with the clip")
 
 
-def _macs(reading: Reading, counted: str) -> int:
+def _macs(reading: Reading, counted: str | None) -> int:
     return reading.total + (reading.frontend_macs if counted else 0)
+
+
+def costs(reading: Reading, counted: str | None) -> tuple[int, int]:
+    """(MACs, operations that are free one by one), with the frontend's where it is counted."""
+    return _macs(reading, counted), reading.free + (reading.frontend_free if counted else 0)
 
 
 def _traced(
@@ -233,7 +251,8 @@ def _weights(held: Sequence[Held], readings: Sequence[Reading], counted: str) ->
 
 def _statistics_fold(held: Sequence[Held], readings: Sequence[Reading]) -> bool:
     """Whether there are channels enough, of layers or features, for all statistics of batch normalisation to fold."""
-    channels = sum(one.shape[0] + one.shape[1] for one in held if one.role != "statistics" and len(one.shape) > 1)
+    layers = [one for one in held if one.role != "statistics" and len(one.shape) > 1]
+    channels = sum(min(one.shape[0] + one.shape[1], one.values // 3) for one in layers)
     taken = readings[0].shapes.get("network", ("", ""))[0]
     features = max((int(size) for size in taken.replace(", ", "x").split("x") if size.isdigit()), default=0)
     values = sum(one.values for one in held if one.role == "statistics" and one.dtype != "int64")
@@ -259,30 +278,34 @@ def _constants(readings: Iterable[Reading], counted: str) -> dict[str, Held]:
     return found
 
 
-def with_constants(measured: Measured, readings: Iterable[Reading]) -> dict[str, Any]:
-    """What changes in a complexity when predictions of more clips have read more constants."""
+def with_more(
+    measured: Measured,
+    constants: Iterable[Reading],
+    reads: Mapping[str | None, frozenset[str]],
+    numbers: frozenset[float],
+) -> dict[str, Any]:
+    """What changes in a complexity when predictions of more clips have read more: constants, weights, numbers."""
     complexity = measured.complexity
-    more = _constants(readings, complexity.frontend_counted or "").items()
+    more = _constants(constants, complexity.frontend_counted or "").items()
     size = sum(one.size for digest, one in more if digest not in measured.constants)
+    before = len(measured.numbers) if len(measured.numbers) > FEW_NUMBERS else 0
+    size += 8 * (len(numbers) - before) if len(numbers) > FEW_NUMBERS else 0
+    by_device = bytes_by_device(measured.weights, reads)
     roles = {**complexity.bytes_by_role, "constant": complexity.bytes_by_role.get("constant", 0) + size}
-    if not size:
-        return {}
     return {
-        "parameter_bytes": complexity.parameter_bytes + size,
+        "parameter_bytes": max(by_device.values()) + size,
         "values": (complexity.values or 0) + size,
-        "bytes_by_role": roles,
+        "bytes_by_role": roles if size else complexity.bytes_by_role,
+        "bytes_by_device": {device: held + size for device, held in by_device.items() if device},
     }
 
 
-def _bytes_by_device(weights: Sequence[Held], readings: dict[str | None, list[Reading]]) -> dict[str | None, int]:
+def bytes_by_device(weights: Iterable[Held], reads: Mapping[str | None, frozenset[str]]) -> dict[str | None, int]:
     """Bytes by device: what its predictions read, and what no device's read; all of it on tracks without devices."""
-    if set(readings) == {None}:
-        return {None: sum(one.size for one in weights)}
-    read = {device: set().union(*(reading.read for reading in group)) for device, group in readings.items()}
-    shared = set().union(*read.values())
+    shared = frozenset().union(*reads.values()) if set(reads) != {None} else frozenset()
     return {
         device: sum(one.size for one in weights if one.word in mine or one.word not in shared)
-        for device, mine in read.items()
+        for device, mine in reads.items()
     }
 
 

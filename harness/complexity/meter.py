@@ -171,8 +171,8 @@ class Meter:
         sources = [operand.key for operand in operands]
         if in_frontend:
             self._features.update(written)
-        else:  # products of the frontend end with it
-            sources = [key for key in sources if key not in self._features]
+        else:  # products of the clip with itself end with the frontend
+            sources = [key for key in sources if key not in self._features or key in self._constant_products]
             self._features.difference_update(written)
         holds_constants = constant or any(key in self._constant_products for key in sources)
         straight = kind is not Kind.MOVES or name in LAYOUT_KEPT
@@ -181,14 +181,19 @@ class Meter:
         macs += summed
         self._follow_constants(kind, sources, written, made=constant and products is not None)
         self._add(module, macs, kind, operands, results, in_frontend=in_frontend)
+        stage = ""
         if in_frontend:
             sums = summed > 0 and holds_constants and kind is not Kind.TRANSFORMS
-            self._watcher.saw(name, kind, operands, self.shapes, args, sums_constants=sums)
+            read = [one for one in operands if one.origin.of_the_clip or one.key not in written]
+            stage = self._watcher.saw(name, kind, read, self.shapes, args, sums_constants=sums)
         numbers = _numbers(func, args, kwargs)
         reading.numbers.update(numbers)
         reading.sequence.append((name, numbers))
         if name not in OTHER_MEMORY:
-            self._learn_results(kind, operands, results, of_the_clip=of_the_clip)
+            passed = frozenset().union({stage} - {""}, *(operand.origin.passed for operand in operands))
+            worked = (macs > 0 and not in_frontend) or any(operand.origin.worked_on for operand in operands)
+            made = Origin(of_the_clip, frozenset(), passed, worked)
+            self._learn_results(kind, operands, results, made)
 
     def _kind(self, call: _Call, operands: Sequence[Operand]) -> Kind:
         """What an operator does with these arguments."""
@@ -277,7 +282,7 @@ class Meter:
         """Which held tensors were used, copies aside; statistics that batch normalisation itself reads do not count."""
         if kind is Kind.MOVES and not any(operand.origin.of_the_clip for operand in operands):
             return
-        normalises = "batch_norm" in name
+        normalises = "batch_norm" in name and operands[0].origin.of_the_clip
         for operand in operands:
             for copied in operand.origin.copies:
                 if not (normalises and copied.startswith("statistics:")):
@@ -306,15 +311,19 @@ class Meter:
         self._learn(tensor, origin)
         return origin
 
-    def _learn_results(
-        self, kind: Kind, operands: Sequence[Operand], results: Sequence[Tensor], *, of_the_clip: bool
-    ) -> None:
+    def _learn_results(self, kind: Kind, operands: Sequence[Operand], results: Sequence[Tensor], made: Origin) -> None:
+        """What is known of results; memory that was there before keeps what was known of it too."""
         moved = [operand.origin.copies for operand in operands] if kind is Kind.MOVES else []
         copies: frozenset[str] = frozenset().union(*moved)
         for tensor in results:
-            before = self._known.get(key_of(tensor))
-            held = before[1].copies if before else frozenset()
-            self._learn(tensor, Origin(of_the_clip or bool(before and before[1].of_the_clip), copies | held))
+            before = self._known.get(key_of(tensor), (None, Origin(of_the_clip=False)))[1]
+            origin = Origin(
+                made.of_the_clip or before.of_the_clip,
+                copies | before.copies,
+                made.passed | before.passed,
+                made.worked_on or before.worked_on,
+            )
+            self._learn(tensor, origin)
 
     def _by_content(self) -> dict[str, str]:
         """Words of held tensors by their content: a copy of a module's memory is that of the module."""

@@ -16,10 +16,16 @@ WHOLE = "predict"
 
 
 class Origin(NamedTuple):
-    """Where a tensor's numbers come from: the clip or not, and which held tensors they are a plain copy of."""
+    """Where a tensor's numbers come from.
+
+    From the clip or not; which held tensors they are a plain copy of; which stages of a frontend they have passed; and
+    whether the network has worked on them.
+    """
 
     of_the_clip: bool
     copies: frozenset[str] = frozenset()
+    passed: frozenset[str] = frozenset()
+    worked_on: bool = False
 
 
 class Operand(NamedTuple):
@@ -83,5 +89,10 @@ class Watcher:
         args: Sequence[object],
         *,
         sums_constants: bool,
-    ) -> None:
-        """An operator ran inside the frontend; `shapes` are those of whole held tensors and constants, by word."""
+    ) -> str:
+        """An operator ran inside the frontend; `shapes` are those of whole held tensors and constants, by word.
+
+        Returns the stage of a frontend that it is ("" for none): what it gives has passed it.
+        """
+        del name, kind, operands, shapes, args, sums_constants
+        return ""

@@ -18,10 +18,10 @@ from harness.complexity import inventory
 from harness.complexity.alone import PredictRows, require_alone, rounding
 from harness.complexity.eager import uncompiled
 from harness.complexity.frontend import Inspection
-from harness.complexity.measuring import Measured, held_by_frontend, with_constants
+from harness.complexity.measuring import Measured, costs, held_by_frontend, with_more
 from harness.complexity.meter import Meter
 from harness.complexity.reading import Reading
-from harness.complexity.running import metered, require_countable, require_torch_as_it_is
+from harness.complexity.running import metered, outside, require_countable, require_torch_as_it_is
 from harness.contract import Classifier, Clips, Entry
 from harness.logits import require_logits
 from harness.outcomes import Mistake, NotCountable
@@ -29,6 +29,9 @@ from harness.results import Complexity
 
 ClipsAt = Callable[[Sequence[int]], Clips]
 """Clips of the test list by their numbers, in that order, as one batch."""
+
+OTHER = 0.37
+"""What clips are multiplied with to make others of them."""
 
 SAMPLE = 12
 """Clips of the test list that are predicted again: alone, in another order, in other company."""
@@ -47,11 +50,15 @@ class Scrutiny:
         self._clips = 0
         self._constants: dict[str, Reading] = {}
         self._most = measured.complexity
+        self._reads: dict[str | None, frozenset[str]] = dict(measured.reads)
+        self._numbers = measured.numbers
 
     def predict(self, clips: Clips) -> Tensor:
         """Whatever `predict` returns for a batch of the test list."""
         count = len(clips.waveforms)
         logits, reading = self._run(clips)
+        if {digest for _, _, digest in reading.outside.values()} - self._measured.constants:
+            self._require_inside(clips, reading)
         way = hash(tuple(name for name, _ in reading.sequence))
         unusual = self._usual.setdefault(count, way) != way
         if unusual or reading.decisions or self._cost(reading) > count * self._measured.complexity.macs:
@@ -74,14 +81,23 @@ class Scrutiny:
             require_alone(self._rows(clips_at, logits), rows, logits[rows], rounding(self._classifier))
         self._require_same_weights()
         self._require_same_frontend()
-        return self._most.model_copy(update=with_constants(self._measured, self._constants.values()))
+        more = with_more(self._measured, self._constants.values(), self._reads, self._numbers)
+        return self._most.model_copy(update=more)
+
+    def _require_inside(self, clips: Clips, reading: Reading) -> None:
+        """Raises `NotCountable` where tensors that no operator made follow from the clips, not from their devices."""
+        others = Clips(clips.waveforms.flip(0).roll(1, 1) * OTHER, clips.sample_rate, clips.devices)
+        again = {digest for _, _, digest in self._run(others)[1].outside.values()}
+        for where, _, digest in reading.outside.values():
+            if digest not in again and digest not in self._measured.constants:
+                raise outside(f"{where} read a tensor that no torch operator made and that changes with the clip")
 
     def _run(self, clips: Clips, *, replays: bool = False) -> tuple[Tensor, Reading]:
         with uncompiled(self._classifier), self._meter:
             logits = metered(self._entry, self._classifier, clips, self._meter, replays=replays)
         reading = self._meter.reading
         require_countable(reading)
-        self._note_constants(reading)
+        self._note(clips, reading)
         return logits, reading
 
     def _rows(self, clips_at: ClipsAt, logits: Tensor) -> PredictRows:
@@ -95,16 +111,15 @@ class Scrutiny:
         return predict_rows
 
     def _cost(self, reading: Reading) -> int:
-        counted = self._measured.complexity.frontend_counted is not None
-        return reading.total + (reading.frontend_macs if counted else 0)
+        return costs(reading, self._measured.complexity.frontend_counted)[0]
 
     def _note_cost(self, row: int, reading: Reading) -> None:
         """Keeps what a clip costs alone where it is more than any before."""
-        cost, traced = self._cost(reading), self._measured.complexity.macs
-        free = max(reading.free, self._most.free_operations or 0)
-        self._most = self._most.model_copy(update={"free_operations": free})
+        cost, free = costs(reading, self._measured.complexity.frontend_counted)
+        self._most = self._most.model_copy(update={"free_operations": max(free, self._most.free_operations or 0)})
         if cost > self._most.macs:
-            words = f"Test clip {row} costs {cost:,} multiply-accumulates, made clips cost {traced:,}."
+            made = self._measured.complexity.macs
+            words = f"Test clip {row} costs {cost:,} multiply-accumulates, made clips cost {made:,}."
             self._most = self._most.model_copy(update={"macs": cost, "metered_macs": cost, "costliest_clip": words})
 
     def _require_same_frontend(self) -> None:
@@ -114,7 +129,14 @@ class Scrutiny:
             problem = f"The frontend does on test clips what it did not on made ones: {verdict}."
             raise NotCountable("count.frontend", problem, "Let it do the same on every clip.")
 
-    def _note_constants(self, reading: Reading) -> None:
+    def _note(self, clips: Clips, reading: Reading) -> None:
+        """Keeps what a run has read: weights by device where it is of one, numbers, constants of tracks without."""
+        self._numbers |= reading.numbers
+        if clips.devices is not None:
+            if len(clips.devices) == 1:
+                device = clips.devices[0]
+                self._reads[device] = self._reads.get(device, frozenset()) | reading.read
+            return
         for _, _, digest in reading.outside.values():
             self._constants.setdefault(digest, replace(reading, steps=[], sequence=[], sizes={}))
 

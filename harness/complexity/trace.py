@@ -37,7 +37,6 @@ class Traced:
     """MACs by module name ("" is the whole, owners include what they own), and what was passed over, by module."""
 
     by_module: Mapping[str, int]
-    by_operator: Mapping[str, int]
     uncounted: Mapping[str, tuple[str, ...]]
 
 
@@ -50,7 +49,7 @@ def count(model: nn.Module, waveform: Tensor) -> Traced:
     with torch.no_grad(), warnings.catch_warnings(), _untouched_hooks(model):
         warnings.simplefilter("ignore")  # tracing warns about every shape that becomes a constant
         by_module = {name: int(macs) for name, macs in analysis.by_module().items()}
-    return Traced(by_module, dict(analysis.by_operator()), _innermost(analysis, by_module))
+    return Traced(by_module, _innermost(analysis, by_module))
 
 
 def _innermost(analysis: FlopCountAnalysis, names: Mapping[str, int]) -> dict[str, tuple[str, ...]]:

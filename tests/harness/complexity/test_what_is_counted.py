@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from functools import reduce
 from math import prod
 from typing import Any
@@ -15,9 +16,11 @@ from torch import Tensor, nn
 from torch.utils import checkpoint
 
 from baselines.frontends import CP_MOBILE_2023, DCASE_2024, LogMel
+from harness.complexity.measuring import measure
+from harness.complexity.scrutiny import Scrutiny
 from harness.contract import Classifier, Clips
 from harness.outcomes import NotCountable
-from tests.harness.complexity.probes import Frames, count
+from tests.harness.complexity.probes import TASK, Frames, count, entry
 
 HEAD = nn.Sequential(nn.Flatten(), nn.LazyLinear(10, bias=False))
 
@@ -332,3 +335,28 @@ HONEST: dict[str, tuple[nn.Module, tuple[int, ...], int]] = {
 def test_an_honest_network_is_counted(name: str) -> None:
     network, shape, macs = HONEST[name]
     assert count(network, *shape).macs == macs
+
+
+def test_a_free_frontend_stays_free_on_batches() -> None:
+    """Banks and vectors are spread over the clips of a batch; what is written in place is no constant."""
+    bank = torchaudio.functional.melscale_fbanks(51, 0, 4000, 20, 8000)
+
+    def does(self: Any, x: Tensor) -> Tensor:
+        sums = torch.zeros(len(x), 80, 20)
+        sums += torch.fft.rfft(x).abs().square().matmul(self.bank)
+        return (sums + 1e-5).log() - self.mean
+
+    classifier = Classifier(Given(does, bank=bank, mean=torch.randn(20)), head(1_600), 8000)
+    plain_entry = entry()
+    measured = measure(plain_entry, classifier, TASK)
+    scrutiny = Scrutiny(plain_entry, classifier, measured)
+    clips = torch.randn(12, 8000) * 0.1
+
+    def clips_at(rows: Sequence[int]) -> Clips:
+        return Clips(clips[list(rows)], 8000)
+
+    with torch.inference_mode():
+        found = scrutiny.finish(clips_at, scrutiny.predict(clips_at(range(12))))
+    assert found.frontend_counted is None
+    assert (found.macs, found.parameter_bytes) == (16_000, 64_000)
+    assert found.costliest_clip is None
