@@ -163,13 +163,13 @@ def check_alone(entry: Entry, classifier: Classifier, task: Task) -> None:
 
 
 def probes(classifier: Classifier, task: Task) -> list[Tensor]:
-    """Clips (1, samples) that differ in kind: noise of three levels and a tone; the same in every process."""
+    """Clips (1, samples) that differ in kind: noise, near silence, loud noise and a tone; the same in every process."""
     samples = round(task.clip_seconds * classifier.sample_rate)
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(1, samples, generator=generator)
     tone = torch.sin(torch.arange(samples) * (2 * torch.pi * 440 / classifier.sample_rate)).unsqueeze(0)
     place = next((parameter.device for parameter in classifier.parameters()), torch.device("cpu"))
-    return [clip.to(place) for clip in (noise * 0.1, noise.flip(1) * 0.01, noise.roll(7, 1) * 0.3, tone * 0.2)]
+    return [clip.to(place) for clip in (noise * 0.1, noise.flip(1) * 3e-4, noise.roll(7, 1) * 0.3, tone * 0.2)]
 
 
 def _run(
