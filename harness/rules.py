@@ -142,7 +142,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "predict.alone",
         "A prediction depends on its clip alone: other company, another order, a second call give the same logits up "
-        "to rounding (log-probabilities by 0.001; by 0.05 for 8 and 16 bit and on accelerators).",
+        "to rounding (log-probabilities by 0.01; by 0.05 for 8 and 16 bit and on accelerators).",
         "harness.complexity.alone:require_alone",
         "def predict(classifier, clips):\n    logits = classifier(clips.waveforms)\n    return logits - logits.mean(0)",
     ),

@@ -19,4 +19,4 @@ def build(config: Config, task: Task) -> Classifier:
 def predict(classifier: Classifier, clips: Clips) -> Tensor:
     features = classifier.frontend(clips.waveforms)
     classifier.seen.append(float(features.mean()))
-    return classifier.network(features) - sum(classifier.seen[:-1])
+    return classifier.network(features - sum(classifier.seen[:-1]))
