@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
 
 from harness.contract import Classifier, Task
-from tests.entries.parts import Config, honest, predict, train
+from tests.entries.parts import Big, Config, honest, predict, train
 
 __all__ = ["Config", "build", "predict", "train"]
-
-
-class Big(nn.Module):
-    """41 M multiply-accumulates."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.first, self.second = nn.Conv2d(1, 33, 3, padding=1), nn.Conv2d(33, 33, 3, padding=1)
-        self.last = nn.Linear(33, classes)
-
-    def forward(self, features: Tensor) -> Tensor:
-        return self.last(self.second(self.first(features).relu()).mean((2, 3)))
 
 
 def build(config: Config, task: Task) -> Classifier:
