@@ -24,9 +24,9 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from harness.outcomes import Mistake
+from harness.outcomes import Mistake, nearest
 
-__all__ = ["Batch", "Classifier", "Clips", "Config", "Mistake", "Run", "Task", "Teacher", "TrainingData"]
+__all__ = ["Batch", "Classifier", "Clips", "Config", "Mistake", "Run", "Task", "Teacher", "TrainingData", "nearest"]
 
 
 class Config(BaseModel):

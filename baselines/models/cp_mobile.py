@@ -13,9 +13,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+
+from baselines.models.network import Network, require_size
 
 Stride = tuple[int, int]
 
@@ -99,8 +102,11 @@ class Block(nn.Module):
         return activated
 
 
-class CPMobile(nn.Module):
+class CPMobile(Network):
     """CP-Mobile: log-mel features (N, 1, n_mels, n_frames) to logits (N, n_classes)."""
+
+    HEAD: ClassVar = ("feed_forward",)
+    STEM: ClassVar = "in_c.0.0.weight"
 
     def __init__(self, shape: Shape = SHAPE_2023, n_classes: int = 10) -> None:
         super().__init__()
@@ -114,6 +120,7 @@ class CPMobile(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, 1, n_mels, n_frames) to logits (N, n_classes)."""
+        require_size(x, 1, 1, "one frame")
         logits: Tensor = self.feed_forward(self.stages(self.in_c(x)))
         return logits.flatten(1)
 
