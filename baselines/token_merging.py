@@ -1,10 +1,10 @@
 """Token merging (ToMe): a transformer that joins its most similar tokens after every attention.
 
-Bolya et al., "Token merging: your ViT but faster", ICLR 2023; FastAST (paper 001) is this on AST. In every block, between
-attention and MLP, the r most redundant tokens are averaged into the tokens they resemble:
+Bolya et al., "Token merging: your ViT but faster", ICLR 2023; FastAST (paper 001) is this on AST. In every block,
+between attention and MLP, the r most redundant tokens are averaged into the tokens they resemble:
 
-1. tokens are split in two, even positions A and odd positions B; each of A finds the most similar of B, by the cosine of
-   their attention keys, averaged over heads (`match`);
+1. tokens are split in two, even positions A and odd positions B; each of A finds the most similar of B, by the cosine
+   of their attention keys, averaged over heads (`match`);
 2. the r of A with the most similar partner are merged into it, weighted by how many patches each stands for (`merge`);
 3. attention adds log(size) to a key's logits, so a token of four patches weighs as four (proportional attention).
 
@@ -19,10 +19,10 @@ holds the same blocks under the same names.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -59,7 +59,7 @@ class Matching:
 
     def follow(self, places: Tensor) -> Tensor:
         """Where the tokens at `places` (batch, m) are after this step: (batch, m)."""
-        batch, n = len(places), self.kept.shape[1] + self.merged.shape[1]
+        batch, n = places.shape[0], self.kept.shape[1] + self.merged.shape[1]
         new = torch.arange(self.kept.shape[1], device=places.device).expand(batch, -1)
         moved = places.new_empty(batch, n).scatter(1, self.kept, new).scatter(1, self.merged, self.into)
         return moved.gather(1, places)
@@ -67,7 +67,7 @@ class Matching:
 
 @torch.no_grad()
 def match(metric: Tensor, r: int, *, class_token: bool = False, distillation_token: bool = False) -> Matching | None:
-    """The merges of at most `r` of n tokens by their similarity `metric` (batch, n, channels); None where there are none.
+    """At most `r` merges of n tokens by their similarity `metric` (batch, n, channels); None where there are none.
 
     Bipartite soft matching (ToMe, section 3). Protected tokens come first: the class token is position 0, the
     distillation token position 1. Tokens that stay are ordered: A by position (by similarity where there is no class
@@ -89,7 +89,7 @@ def match(metric: Tensor, r: int, *, class_token: bool = False, distillation_tok
     gone, stay = order[:, :r], order[:, r:]
     if class_token:
         stay = stay.sort(dim=1).values
-    odd = torch.arange(1, n, 2, device=metric.device).expand(len(metric), -1)
+    odd = torch.arange(1, n, 2, device=metric.device).expand(metric.shape[0], -1)
     even = 2 * stay
     parts = [even[:, :1], odd[:, :1], even[:, 1:], odd[:, 1:]] if distillation_token else [even, odd]
     return Matching(torch.cat(parts, dim=1), 2 * gone, stay.shape[1] + partner.gather(1, gone))
@@ -99,8 +99,8 @@ def match(metric: Tensor, r: int, *, class_token: bool = False, distillation_tok
 class Trace:
     """What merging did to one batch: tokens after each block, and where each patch went.
 
-    `size` (batch, tokens) counts the patches of each last token; `places` (batch, patches) is the last token each of the
-    first tokens has become a part of.
+    `size` (batch, tokens) counts the patches of each last token; `places` (batch, patches) is the last token each of
+    the first tokens has become a part of.
     """
 
     tokens: list[int]
@@ -129,7 +129,7 @@ class MergingBlocks(nn.Sequential):
         """`forward`, and what it merged where that is `traced`."""
         size: Tensor | None = None
         trace = Trace([], x.new_ones(x.shape[:2]), _positions(x)) if traced else None
-        for block, r in zip(self, self.plan, strict=True):
+        for block, r in zip(cast("Iterable[Block]", self), self.plan, strict=True):
             attended, keys = attention(block.attn, block.norm1(x), size if self.proportional else None)
             x = x + block.drop_path1(block.ls1(attended))
             matching = match(keys, r, class_token=self.protected > 0, distillation_token=self.protected > 1)
@@ -146,9 +146,10 @@ class MergingBlocks(nn.Sequential):
 def merge_tokens(network: N, r: Reduction, *, proportional: bool = True) -> N:
     """`network` with token merging in its transformer, `r` tokens a block; r = 0 gives the plain transformer back.
 
-    `r` is one number for all blocks; (r, inflection) for a schedule that falls (-1) or rises (+1) around r; or a list, one
-    number a block, filled up with zeros. Weights, their names and `forward` stay; only `blocks` is exchanged. Works in
-    training and in prediction. Raises `Mistake` for a network without one stack of timm's blocks and for a negative r.
+    `r` is one number for all blocks; (r, inflection) for a schedule that falls (-1) or rises (+1) around r; or a list,
+    one number a block, filled up with zeros. Weights, their names and `forward` stay; only `blocks` is exchanged.
+    Works in training and in prediction. Raises `Mistake` for a network without one stack of timm's blocks and for a
+    negative r.
     """
     transformer = transformer_of(network)
     blocks = transformer.blocks
@@ -186,7 +187,7 @@ def traced(network: nn.Module, features: Tensor) -> tuple[Tensor, Trace]:
 
 
 def schedule(r: Reduction, depth: int) -> list[int]:
-    """r of each of `depth` blocks (ToMe, appendix): int(least + step * i), from r(1 - inflection) to r(1 + inflection)."""
+    """r of each of `depth` blocks: a straight line from r(1 - inflection) to r(1 + inflection), cut to whole numbers."""
     if isinstance(r, list):
         plan = [number for number, _ in zip_longest(r, range(depth), fillvalue=0)]
     else:

@@ -1,6 +1,7 @@
 """Frontends: waveforms (batch, samples) to features (batch, 1, n_mels, n_frames), no learnable weights.
 
-mel.py has the log-mel of the DCASE systems and of PaSST, kaldi.py that of AST and PSLA, filterbank.py what makes both fast.
+mel.py has the log-mel of the DCASE systems and of PaSST, kaldi.py that of AST and PSLA, filterbank.py what makes both
+fast.
 """
 
 from baselines.frontends.filterbank import BandedFilterbank

@@ -1,7 +1,7 @@
 """Mel filter banks, applied as what they are: almost empty.
 
-A band touches a few dozen of the 2,049 bins. `BandedFilterbank` groups neighbouring bands, multiplies each group with the
-bins it touches only, and so needs about a tenth of the dense product's operations for the same numbers.
+A band touches a few dozen of the 2,049 bins. `BandedFilterbank` groups neighbouring bands, multiplies each group with
+the bins it touches only, and so needs about a tenth of the dense product's operations for the same numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BANDS_PER_GROUP = 32
 """Small groups multiply fewer zeros, large ones call the matrix product less often; 32 was fastest on 2 cores."""
 
 BYTES_PER_CHUNK = 8 * 2**20
-"""Spectra of this size stay in the processor's cache between the steps of a frontend: 8 clips at n_fft 4096, hop 500."""
+"""Spectra of this size stay in a processor's cache between the steps of a frontend: 8 clips at n_fft 4096, hop 500."""
 
 
 class BandedFilterbank(nn.Module):

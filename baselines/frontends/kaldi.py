@@ -1,7 +1,7 @@
 """Kaldi's log-mel filter banks as AST and PSLA use them, for a batch of clips at once and on any device.
 
-The numbers are those of `torchaudio.compliance.kaldi.fbank`, which takes one clip at a time (25 ms frames, 10 ms hop, Hann
-window, no dither, snipped edges), after which the clip is padded to the network's length and normalised.
+The numbers are those of `torchaudio.compliance.kaldi.fbank`, which takes one clip at a time (25 ms frames, 10 ms hop,
+Hann window, no dither, snipped edges), after which the clip is padded to the network's length and normalised.
 """
 
 from __future__ import annotations
@@ -91,4 +91,4 @@ class KaldiFbank(nn.Module):
         spectrum = torch.fft.rfft(windowed, settings.n_fft)
         power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
         mel: Tensor = self.filterbank(power.flatten(0, 1))
-        return mel.clamp_(min=FLOOR).log_().unflatten(0, power.shape[:2]).transpose(1, 2)
+        return mel.clamp_(min=FLOOR).log_().view(*power.shape[:2], -1).transpose(1, 2)

@@ -152,7 +152,7 @@ class PaSST(Network):
         if draws is not None:
             tokens = _select(tokens, 1, draws.tokens)
         outputs = torch.cat([self.cls_token, self.dist_token], dim=1) + self.new_pos_embed
-        return torch.cat([outputs.expand(len(x), -1, -1), tokens], dim=1)
+        return torch.cat([outputs.expand(x.shape[0], -1, -1), tokens], dim=1)
 
     def _with_positions(self, patches: Tensor, draws: Draws | None) -> Tensor:
         columns, known = patches.shape[3], self.time_new_pos_embed.shape[3]
