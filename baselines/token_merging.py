@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -129,7 +129,7 @@ class MergingBlocks(nn.Sequential):
         """`forward`, and what it merged where that is `traced`."""
         size: Tensor | None = None
         trace = Trace([], x.new_ones(x.shape[:2]), _positions(x)) if traced else None
-        for block, r in zip(cast("Iterable[Block]", self), self.plan, strict=True):
+        for block, r in zip(cast("Iterable[Any]", self), self.plan, strict=True):
             attended, keys = attention(block.attn, block.norm1(x), size if self.proportional else None)
             x = x + block.drop_path1(block.ls1(attended))
             matching = match(keys, r, class_token=self.protected > 0, distillation_token=self.protected > 1)
@@ -187,7 +187,7 @@ def traced(network: nn.Module, features: Tensor) -> tuple[Tensor, Trace]:
 
 
 def schedule(r: Reduction, depth: int) -> list[int]:
-    """r of each of `depth` blocks: a straight line from r(1 - inflection) to r(1 + inflection), cut to whole numbers."""
+    """r of each of `depth` blocks: a straight line from r(1 - inflection) to r(1 + inflection), cut to integers."""
     if isinstance(r, list):
         plan = [number for number, _ in zip_longest(r, range(depth), fillvalue=0)]
     else:
