@@ -67,6 +67,7 @@ class AST(Network):
         )  # fmt: skip
         self.mlp_head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, n_classes))
         self.distillation_head = nn.Linear(width, n_classes) if distillation_head else None
+        self.UNUSED = () if self.n_outputs == 2 else ("v.dist_token", "v.head_dist.")
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, 1, n_mels, n_frames) to logits (N, n_classes)."""
@@ -86,6 +87,10 @@ class AST(Network):
             raise Mistake("model.option", problem, "Build it with distillation_head=True.")
         outputs = self._outputs(x)
         return self.mlp_head(outputs[:, 0]), self.distillation_head(outputs[:, 1])
+
+    def from_image_model(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of a DeiT, or of another timm transformer, under `v`."""
+        return {f"v.{key}": value for key, value in state.items()} if "pos_embed" in state else state
 
     def adapt_positions(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Positions of another grid, cut in the middle where it is larger and interpolated where it is smaller.

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from baselines.models.efficientnet import B0, B2, B6, LITE0, EfficientNet
+from baselines.models.efficientnet_keys import from_timm
 from baselines.models.network import Network, require_size
 from baselines.models.pooling import AttentionHead, MeanHead, Pooling
 
@@ -25,6 +26,7 @@ class EfficientNetClassifier(Network):
 
     HEAD: ClassVar = ("attention",)
     STEM: ClassVar = "effnet._conv_stem.weight"
+    UNUSED = ("effnet._fc.",)
 
     def __init__(
         self,
@@ -46,3 +48,9 @@ class EfficientNetClassifier(Network):
         require_size(x, 32, 2, "one position of an EfficientNet's features")
         pooled: Tensor = self.attention(self.effnet(x))
         return pooled
+
+    def from_image_model(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of lukemelas' EfficientNet, or of timm's, under `effnet`."""
+        if "conv_stem.weight" in state:
+            state = from_timm(state)
+        return {f"effnet.{key}": value for key, value in state.items()} if "_conv_stem.weight" in state else state

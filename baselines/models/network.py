@@ -16,10 +16,16 @@ class Network(nn.Module):
 
     `HEAD` are the state-dict keys (or beginnings of keys) whose shape follows the class count, `STEM` is the first
     convolution's: what `baselines.pretrained` renews, or sums over colours, when weights of another task are loaded.
+    `UNUSED` are keys that a checkpoint may hold and this network has no place for.
     """
 
     HEAD: ClassVar[tuple[str, ...]] = ()
     STEM: ClassVar[str] = ""
+    UNUSED: tuple[str, ...] = ()
+
+    def from_image_model(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """`state` under this network's keys where it is that of the image model it is built on; else as it is."""
+        return state
 
     def adapt_positions(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """`state` with positional embeddings of this network's size; networks without any return it as it is."""

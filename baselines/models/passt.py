@@ -111,6 +111,12 @@ class PaSST(Network):
         left = (rows - self.patchout.rows) * (columns - self.patchout.columns)
         return Draws(offset, kept_columns, kept_rows, _keep(left, self.patchout.tokens, x.device))
 
+    def from_image_model(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of a DeiT without its classifiers."""
+        if "pos_embed" not in state:
+            return state
+        return {key: value for key, value in state.items() if not key.startswith(("head.", "head_dist."))}
+
     def adapt_positions(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Positions resized to this network's; those of an image transformer taken apart into rows and columns.
 
