@@ -1,40 +1,44 @@
-"""The baseline's training step, written plainly and as this project runs it, each in a process of its own.
+"""A job of jobs.py in a process of its own, one step at a time.
 
-    python -m tests.benchmarks.steps plain|eager|compiled network|with-frontend
+    python -m tests.benchmarks.steps JOB plain|ours
 
-prints "ready" and then, for every line it reads, takes one step and prints its seconds. Two such processes can be made
-to take turns; the environment that the referee gives its children is given to ours only.
+prints "ready" and then, for every line it reads, takes one step with that line as its argument and prints its seconds.
+Several such processes can be made to take turns; each has an environment of its own.
 """
 
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from harness.nursery import MEMORY
+
 PROJECT = Path(__file__).resolve().parents[2]
-BATCH = 256
 WARM_UP = 2
 
 
 class Stepper:
     """A process that takes a step when told to."""
 
-    def __init__(self, variant: str, part: str, environment: dict[str, str]) -> None:
+    def __init__(self, job: str, form: str, environment: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.steps", variant, part],
+            [sys.executable, "-m", "tests.benchmarks.steps", job, form],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT,
             env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
         )  # fmt: skip
         assert self._line() == "ready"
 
-    def __call__(self) -> float:
+    def __call__(self, argument: str = "") -> float:
         """Takes one step; its seconds."""
         assert self.process.stdin is not None
-        self.process.stdin.write("\n")
+        self.process.stdin.write(f"{argument}\n")
         self.process.stdin.flush()
         return float(self._line())
 
@@ -46,80 +50,41 @@ class Stepper:
         self.process.communicate()
 
 
-def plain_step(*, with_frontend: bool) -> Callable[[], None]:
-    """Default layout, 32 bit, eager, torchaudio's frontend."""
-    import torch
-    import torch.nn.functional as F
-    import torchaudio
+def race(benchmark: BenchmarkFixture, job: str, rounds: int, clips: int) -> None:
+    """Plain and ours in alternating rounds; ours with the memory settings of the referee's children, and without."""
+    forms = {"plain": ("plain", {}), "ours": ("ours", MEMORY), "ours_plain_memory": ("ours", {})}
+    steppers = {name: Stepper(job, form, environment) for name, (form, environment) in forms.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in forms}
 
-    from baselines import augmentations
-    from baselines.models.cp_mobile import SHAPE_2024, CPMobile
+    def others() -> None:
+        for name in ("plain", "ours_plain_memory"):
+            seconds[name].append(steppers[name]())
 
-    inputs, labels = data(with_frontend=with_frontend)
-    network = CPMobile(SHAPE_2024).train()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
-    frontend = torchaudio.transforms.MelSpectrogram(32000, 4096, 3072, 500, n_mels=256)
-    generator = torch.Generator().manual_seed(0)
-
-    def step() -> None:
-        features = (frontend(inputs) + 1e-5).log().unsqueeze(1) if with_frontend else inputs
-        features = augmentations.freq_mixstyle(features, 0.3, generator)
-        optimiser.zero_grad()
-        F.cross_entropy(network(features), labels).backward()
-        optimiser.step()
-
-    return step
-
-
-def our_step(*, with_frontend: bool, compiled: bool) -> Callable[[], None]:
-    """This project's layout, frontend and, where asked for, compilation."""
-    import torch
-    import torch.nn.functional as F
-
-    from baselines import augmentations
-    from baselines.frontends import LogMel
-    from baselines.models.cp_mobile import SHAPE_2024, CPMobile
-
-    inputs, labels = data(with_frontend=with_frontend)
-    network = CPMobile(SHAPE_2024).train().to(memory_format=torch.channels_last)
-    stepped = torch.compile(network) if compiled else network
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
-    frontend = LogMel()
-    generator = torch.Generator().manual_seed(0)
-
-    def step() -> None:
-        features = frontend(inputs) if with_frontend else inputs
-        features = augmentations.freq_mixstyle(features, 0.3, generator)
-        optimiser.zero_grad(set_to_none=True)
-        F.cross_entropy(stepped(features), labels).backward()
-        optimiser.step()
-
-    return step
-
-
-def data(*, with_frontend: bool):  # noqa: ANN201 - torch is imported where it is used
-    """Waveforms (batch, samples) or log-mels (batch, 1, mels, frames), and labels."""
-    import torch
-
-    torch.manual_seed(0)
-    inputs = torch.randn(BATCH, 32000) * 0.1 if with_frontend else torch.randn(BATCH, 1, 256, 65)
-    return inputs, torch.randint(0, 10, (BATCH,))
+    benchmark.pedantic(lambda: seconds["ours"].append(steppers["ours"]()), setup=others, rounds=rounds, iterations=1)
+    for stepper in steppers.values():
+        stepper.close()
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    benchmark.extra_info.update(
+        cores=len(os.sched_getaffinity(0)),
+        data=seconds,
+        medians=medians,
+        times_faster_than_plain=medians["plain"] / medians["ours"],
+        without_memory_settings=medians["plain"] / medians["ours_plain_memory"],
+        clips_per_second=clips / medians["ours"],
+    )
 
 
 def main() -> None:
-    variant, part = sys.argv[1:]
-    with_frontend = part == "with-frontend"
-    step = (
-        plain_step(with_frontend=with_frontend)
-        if variant == "plain"
-        else our_step(with_frontend=with_frontend, compiled=variant == "compiled")
-    )
+    from tests.benchmarks.jobs import JOBS
+
+    name, form = sys.argv[1:]
+    step = JOBS[name].start(form)
     for _ in range(WARM_UP):
-        step()
+        step("")
     print("ready", flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
         start = time.perf_counter()
-        step()
+        step(line.strip())
         print(time.perf_counter() - start, flush=True)
 
 
