@@ -131,35 +131,50 @@ def _top_level_names(body: Iterable[ast.stmt]) -> set[str]:
 
 
 def _sources(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file that decides what the entry does: its own, and the `baselines` modules it imports, directly or not."""
+    """Every file that decides what the entry does: its own, and the `baselines` modules it imports, directly or not.
+
+    A package that is run only because something inside it was imported has none of its functions called: what these
+    would import is left out. A network's change is then no change of every entry that uses another.
+    """
     own = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     for path in own:
         yield f"entry/{path.relative_to(folder).as_posix()}", path
-    waiting = [path for path in own if path.suffix == ".py"]
-    seen: set[Path] = set()
+    waiting = [(path, True) for path in own if path.suffix == ".py"]
+    seen: dict[Path, bool] = {}
     while waiting:
-        for name in _with_parents(_imported(_parse(waiting.pop()))):
+        importing, called = waiting.pop()
+        for name, wanted in _imported(_parse(importing), in_functions=called):
             found = _baselines_file(name)
-            if found and found not in seen:
-                seen.add(found)
-                waiting.append(found)
-                yield name, found
+            if found and seen.get(found, -1) < (wanted and called):
+                if found not in seen:
+                    yield name, found
+                seen[found] = wanted and called
+                waiting.append((found, wanted and called))
 
 
-def _imported(module: ast.Module) -> Iterator[str]:
-    for node in ast.walk(module):
+def _imported(module: ast.Module, *, in_functions: bool) -> Iterator[tuple[str, bool]]:
+    """Names of modules that running a file imports; False behind the packages that are only passed through."""
+    for node in _statements(module, in_functions=in_functions):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            wanted = {alias.name: True for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            wanted = dict.fromkeys(inner, True)
+            wanted[node.module] = any(_baselines_file(name) is None for name in inner)
+        else:
+            continue
+        for name, by_name in wanted.items():
+            parts = name.split(".")
+            yield from ((".".join(parts[:count]), False) for count in range(1, len(parts)))
+            yield name, by_name
 
 
-def _with_parents(names: Iterable[str]) -> Iterator[str]:
-    """Every module and the packages above it: Python runs their files too."""
-    for name in names:
-        parts = name.split(".")
-        yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+def _statements(node: ast.AST, *, in_functions: bool) -> Iterator[ast.AST]:
+    """Every node below, or those that run when the file is imported."""
+    for child in ast.iter_child_nodes(node):
+        if in_functions or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from _statements(child, in_functions=in_functions)
 
 
 def _baselines_file(name: str) -> Path | None:

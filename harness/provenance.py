@@ -14,7 +14,7 @@ import psutil
 import harness
 from harness.results import Provenance
 
-PACKAGES = ("torch", "torchaudio", "numpy", "scipy", "fvcore", "torchinfo", "soundfile")
+PACKAGES = ("torch", "torchaudio", "torchvision", "timm", "numpy", "scipy", "fvcore", "torchinfo", "soundfile")
 
 
 @cache

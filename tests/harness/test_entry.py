@@ -256,6 +256,39 @@ def test_the_digest_changes_with_the_baselines_files_that_are_imported(
     assert (entry.read(folder).digest != before) is changes
 
 
+@pytest.mark.parametrize(
+    ("statement", "file", "changes"),
+    [
+        ("from baselines.models.net import x", "other.py", False),  # the front door is passed, not called
+        ("from baselines.models import net", "other.py", False),
+        ("from baselines.models import build", "other.py", True),
+        ("import baselines.models", "other.py", True),
+        ("from baselines.models.net import x", "layers.py", True),  # the front door imports it when it is passed
+        ("from baselines.models.net import x\nfrom baselines.models import build", "other.py", True),
+        ("from baselines.models import build\nfrom baselines.models.net import x", "other.py", True),
+    ],
+)
+def test_what_a_package_s_functions_import_counts_where_they_can_be_called(
+    tmp_path: Path, fake_baselines: Path, statement: str, file: str, changes: bool
+) -> None:
+    (fake_baselines / "models" / "catalogue.py").write_text(
+        "from baselines import layers\ndef build():\n    from baselines import other\n"
+    )
+    (fake_baselines / "models" / "__init__.py").write_text("from baselines.models.catalogue import build\n")
+    (fake_baselines / "models" / "net.py").write_text("")
+    folder = made.entry_folder(tmp_path / "mine")
+    (folder / "submission.py").write_text(f"{statement}\n{(folder / 'submission.py').read_text()}")
+    before = entry.read(folder).digest
+    (fake_baselines / file).write_text("WIDTH = 3\n")
+    assert (entry.read(folder).digest != before) is changes
+
+
+def test_a_network_that_is_not_imported_is_no_source() -> None:
+    names = source_names(PROJECT / "baselines/systems/dcase2024")
+    assert "baselines.models.catalogue" in names
+    assert names.isdisjoint({"baselines.models.passt", "baselines.models.densenet"})
+
+
 def test_a_module_of_an_inner_file_of_the_entry_counts_too(tmp_path: Path, fake_baselines: Path) -> None:
     folder = made.entry_folder(tmp_path / "mine")
     (folder / "parts").mkdir()
