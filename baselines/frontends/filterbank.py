@@ -31,8 +31,9 @@ class BandedFilterbank(nn.Module):
             self.register_buffer(f"filters_{index}", group[low:high].contiguous(), persistent=False)
 
     def forward(self, power: Tensor) -> Tensor:
-        """(n, bins) to (n, bands)."""
-        parts = [power[:, low:high] @ self.get_buffer(f"filters_{i}") for i, (low, high) in enumerate(self.groups)]
+        """(n, bins) to (n, bands), at full precision under autocast too: a logarithm follows."""
+        with torch.autocast(power.device.type, enabled=False):
+            parts = [power[:, low:high] @ self.get_buffer(f"filters_{i}") for i, (low, high) in enumerate(self.groups)]
         return torch.cat(parts, dim=1)
 
 
