@@ -19,7 +19,8 @@ holds the same blocks under the same names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, TypeVar, cast
@@ -53,8 +54,8 @@ class Matching:
         """Tokens (batch, n, width) and their sizes (batch, n) to size-weighted means and new sizes, n - r each."""
         before, gone = size.gather(1, self.kept), size.gather(1, self.merged)
         after = before.scatter_add(1, self.into, gone)
-        stay = _rows(x, self.kept) * (before / after)[..., None]
-        come = _rows(x, self.merged) * (gone / after.gather(1, self.into))[..., None]
+        stay = _rows(x, self.kept) * (before / after)[..., None].to(x.dtype)
+        come = _rows(x, self.merged) * (gone / after.gather(1, self.into))[..., None].to(x.dtype)
         return stay.scatter_add(1, self.into[..., None].expand_as(come), come), after
 
     def follow(self, places: Tensor) -> Tensor:
@@ -81,11 +82,11 @@ def match(metric: Tensor, r: int, *, class_token: bool = False, distillation_tok
     metric = F.normalize(metric, dim=-1)
     scores = metric[:, ::2] @ metric[:, 1::2].transpose(1, 2)
     if class_token:
-        scores[:, 0] = -torch.inf
+        scores[:, 0].fill_(-torch.inf)
     if distillation_token:
-        scores[:, :, 0] = -torch.inf
+        scores[:, :, 0].fill_(-torch.inf)
     similarity, partner = scores.max(dim=2)
-    order = similarity.argsort(dim=1, descending=True)
+    order = similarity.argsort(dim=1, descending=True, stable=True)
     gone, stay = order[:, :r], order[:, r:]
     if class_token:
         stay = stay.sort(dim=1).values
@@ -112,35 +113,50 @@ class Trace:
         return F.one_hot(self.places, self.size.shape[1]).transpose(1, 2)
 
 
-class MergingBlocks(nn.Sequential):
-    """The blocks of a vision transformer, with merging: tokens (batch, n, width) to (batch, fewer, width)."""
+class MergingBlocks(nn.Module):
+    """The blocks of a vision transformer, with merging: tokens (batch, n, width) to (batch, fewer, width).
 
-    def __init__(self, blocks: nn.Sequential, plan: Sequence[int], *, protected: int, proportional: bool) -> None:
-        super().__init__(*blocks)
-        self.plan = list(plan)
+    It runs the parts of each block itself, so hooks on parts fire and hooks on whole blocks do not. It cannot be taken
+    apart: whoever went through the blocks one by one (timm's gradient checkpointing) would merge nothing.
+    """
+
+    def __init__(self, blocks: Iterable[nn.Module], plan: list[int], *, protected: int, proportional: bool) -> None:
+        super().__init__()
+        for index, block in enumerate(blocks):
+            self.add_module(str(index), block)
+        self.plan = plan
         self.protected = protected
         self.proportional = proportional
+        self.traces: list[Trace] | None = None
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, index: int) -> nn.Module:
+        return list(self.children())[operator.index(index)]
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        problem = "Blocks that merge tokens cannot be run one by one."
+        raise Mistake("merging.network", problem, "Turn gradient checkpointing off, or call merge_tokens(network, 0).")
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, n, width) to (batch, n - merged, width)."""
-        return self.run(x)[0]
-
-    def run(self, x: Tensor, *, traced: bool = False) -> tuple[Tensor, Trace | None]:
-        """`forward`, and what it merged where that is `traced`."""
         size: Tensor | None = None
-        trace = Trace([], x.new_ones(x.shape[:2]), _positions(x)) if traced else None
-        for block, r in zip(cast("Iterable[Any]", self), self.plan, strict=True):
+        trace = None if self.traces is None else _start_of(x)
+        for block, r in zip(cast("Iterable[Any]", self.children()), self.plan, strict=True):
             attended, keys = attention(block.attn, block.norm1(x), size if self.proportional else None)
             x = x + block.drop_path1(block.ls1(attended))
             matching = match(keys, r, class_token=self.protected > 0, distillation_token=self.protected > 1)
             if matching:
-                x, size = matching.merge(x, x.new_ones(x.shape[:2]) if size is None else size)
+                x, size = matching.merge(x, _ones(x) if size is None else size)
             x = x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
             if trace:
                 trace.tokens.append(x.shape[1])
                 trace.places = matching.follow(trace.places) if matching else trace.places
                 trace.size = trace.size if size is None else size
-        return x, trace
+        if self.traces is not None and trace:
+            self.traces.append(trace)
+        return x
 
 
 def merge_tokens(network: N, r: Reduction, *, proportional: bool = True) -> N:
@@ -148,19 +164,18 @@ def merge_tokens(network: N, r: Reduction, *, proportional: bool = True) -> N:
 
     `r` is one number for all blocks; (r, inflection) for a schedule that falls (-1) or rises (+1) around r; or a list,
     one number a block, filled up with zeros. Weights, their names and `forward` stay; only `blocks` is exchanged.
-    Works in training and in prediction. Raises `Mistake` for a network without one stack of timm's blocks and for a
-    negative r.
+    Works in training and in prediction. Raises `Mistake` for a negative r, and for a network without one stack of
+    timm's blocks or with other tokens before its patches than a class and a distillation token.
     """
     transformer = transformer_of(network)
-    blocks = transformer.blocks
-    assert isinstance(blocks, nn.Sequential)  # noqa: S101 - transformer_of looked for it
-    plan = schedule(r, len(blocks))
-    protected = sum(getattr(transformer, name, None) is not None for name in ("cls_token", "dist_token"))
-    transformer.blocks = (
-        MergingBlocks(blocks, plan, protected=protected, proportional=proportional)
-        if any(plan)
-        else nn.Sequential(*blocks)
-    )
+    blocks = cast("nn.Module", transformer.blocks)
+    plan = schedule(r, len(list(blocks.children())))
+    stack: nn.Module = nn.Sequential(*blocks.children())
+    if any(plan):
+        protected = _protected(transformer)
+        stack = MergingBlocks(blocks.children(), plan, protected=protected, proportional=proportional)
+    stack.training = blocks.training
+    transformer.blocks = stack
     return network
 
 
@@ -169,21 +184,13 @@ def traced(network: nn.Module, features: Tensor) -> tuple[Tensor, Trace]:
     blocks = transformer_of(network).blocks
     if not isinstance(blocks, MergingBlocks):
         raise Mistake("merging.none", "This network merges no tokens.", "Call merge_tokens(network, r) first.")
-    traces: list[Trace | None] = []
-
-    def replace_by_traced_run(_: nn.Module, inputs: tuple[Tensor], __: Tensor) -> Tensor:
-        output, trace = blocks.run(*inputs, traced=True)
-        traces.append(trace)
-        return output
-
-    handle = blocks.register_forward_hook(replace_by_traced_run)
+    traces: list[Trace] = []
+    blocks.traces = traces
     try:
         output: Tensor = network(features)
     finally:
-        handle.remove()
-    trace = traces[0]
-    assert trace is not None  # noqa: S101 - a traced run has one
-    return output, trace
+        blocks.traces = None
+    return output, traces[0]
 
 
 def schedule(r: Reduction, depth: int) -> list[int]:
@@ -226,8 +233,8 @@ def transformer_of(network: nn.Module) -> nn.Module:
     found = [
         module
         for module in network.modules()
-        if isinstance(blocks := getattr(module, "blocks", None), nn.Sequential)
-        and len(blocks)
+        if isinstance(stack := getattr(module, "blocks", None), nn.Sequential | MergingBlocks)
+        and (blocks := list(stack.children()))
         and all(type(block) is Block and type(block.attn) is Attention for block in blocks)
     ]
     if len(found) != 1:
@@ -236,8 +243,23 @@ def transformer_of(network: nn.Module) -> nn.Module:
     return found[0]
 
 
-def _positions(x: Tensor) -> Tensor:
-    return torch.arange(x.shape[1], device=x.device).expand(x.shape[:2])
+def _protected(transformer: nn.Module) -> int:
+    """How many tokens before the patches are kept apart: a class token, and a distillation token behind it."""
+    known = [getattr(transformer, name, None) is not None for name in ("cls_token", "dist_token")]
+    first = getattr(transformer, "num_prefix_tokens", sum(known))
+    if first != sum(known) or known == [False, True]:
+        problem = "Token merging knows a class token and a distillation token, this network has others (registers)."
+        raise Mistake("merging.network", problem, "Use a transformer without register tokens.")
+    return sum(known)
+
+
+def _start_of(x: Tensor) -> Trace:
+    return Trace([], _ones(x), torch.arange(x.shape[1], device=x.device).expand(x.shape[:2]))
+
+
+def _ones(x: Tensor) -> Tensor:
+    """A size of one for each token, at 32 bit or more: hundreds of patches may come together."""
+    return x.new_ones(x.shape[:2], dtype=torch.promote_types(x.dtype, torch.float32))
 
 
 def _rows(x: Tensor, index: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.frontends.filterbank import BandedFilterbank, chunks, htk_filterbank, kaldi_filterbank
+from harness.contract import Mistake
 
 Edges = tuple[float, float]
 """Lowest and highest frequency of a filter bank, in Hz."""
@@ -41,8 +42,8 @@ class MelSettings:
 
     @property
     def edges(self) -> Edges:
-        """Lowest and highest frequency without jitter."""
-        return self.f_min, self.f_max or self.sample_rate / 2
+        """Lowest and highest frequency without jitter; without `f_max`, jitter reaches up to half the rate."""
+        return self.f_min, self.sample_rate / 2 - self.f_max_jitter // 2 if self.f_max is None else self.f_max
 
     def draw_edges(self, generator: torch.Generator) -> Edges:
         """Edges for one batch: f_min + U{0 .. J - 1} and f_max + K // 2 - U{0 .. K - 1} for jitters J and K.
@@ -111,9 +112,12 @@ class MelSpectrogram(nn.Module):
         """(batch, samples) to (batch, n_mels, 1 + samples // hop_length), the bank between other edges where given."""
         settings, bank = self.settings, self.filterbank
         if edges is not None:
-            bank = BandedFilterbank(mel_filterbank(settings, edges)).to(waveforms.device)
+            bank = BandedFilterbank(mel_filterbank(settings, edges)).to(waveforms.device, waveforms.dtype)
         if settings.preemphasis is not None:
             waveforms = waveforms[:, 1:] - settings.preemphasis * waveforms[:, :-1]
+        if waveforms.shape[1] <= settings.n_fft // 2:
+            problem = f"Clips of {waveforms.shape[1]} samples are too short to be reflected by {settings.n_fft // 2}."
+            raise Mistake("features.too_short", problem, "Pad the clips.")
         n_frames = 1 + waveforms.shape[1] // settings.hop_length
         pieces = chunks(waveforms, 8 * n_frames * (settings.n_fft // 2 + 1))
         return torch.cat([self._chunk(piece, bank) for piece in pieces])
