@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from baselines.models.network import Network
 from baselines.models.patches import Patches
+from harness.contract import Mistake
 
 RELEASED_FRAMES = 998
 """10 s at 100 frames a second: 99 columns of positions in every released file."""
@@ -186,6 +187,9 @@ def _embedding(*shape: int) -> nn.Parameter:
 
 
 def _keep(size: int, drop: int, device: torch.device) -> Tensor | None:
+    if drop and drop >= size:
+        problem = f"Patchout would drop {drop} of {size} rows, columns or patches."
+        raise Mistake("model.option", problem, "Drop fewer, or use longer clips.")
     return torch.randperm(size, device=device)[: size - drop].sort().values if drop else None
 
 

@@ -8,7 +8,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from tests.benchmarks.jobs import JOBS
 from tests.benchmarks.steps import race
 
-ROUNDS = 7
+ROUNDS = 5
 
 
 @pytest.mark.parametrize("job", [name for name in JOBS if not name.startswith("merging")])

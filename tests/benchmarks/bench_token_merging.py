@@ -14,7 +14,7 @@ from tests.benchmarks.jobs import JOBS
 from tests.benchmarks.steps import Stepper
 
 RATES = (0, 5, 10, 20, 30, 40)
-ROUNDS = 7
+ROUNDS = 5
 FRAMES = {"1s": 128, "5s": 512}
 WIDTH, DEPTH = 768, 12
 
