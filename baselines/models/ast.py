@@ -18,7 +18,7 @@ from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from baselines.models.network import Network
+from baselines.models.network import Network, require_size
 from baselines.models.patches import PATCH, Patches, grid
 from harness.contract import Mistake
 
@@ -27,6 +27,11 @@ Tokens = Literal["class", "class_distillation"]
 
 SIZES = {"tiny": (192, 3), "small": (384, 6), "base": (768, 12)}
 """Width and attention heads; all have 12 blocks and 64 channels a head."""
+
+AUDIOSET_ROWS = 12
+"""Rows of patches over 128 mel bands, as in every released AST; image transformers have square grids."""
+
+IMAGE_CHANNELS = 3
 
 IMAGENET_CLASSES = 1000
 """Classes of `v.head` and `v.head_dist`, which every released file holds and no forward pass reads."""
@@ -102,15 +107,17 @@ class AST(Network):
             return state
         extra = 2 if "v.dist_token" in state else 1
         outputs, patches = state[key][:, :extra], state[key][:, extra:].transpose(1, 2)
-        side = int(patches.shape[2] ** 0.5)
-        rows = side if side * side == patches.shape[2] else self.grid[0]
+        side, stem = int(patches.shape[2] ** 0.5), state.get(self.STEM)
+        of_an_image = side * side == patches.shape[2] and (stem is None or stem.shape[1] == IMAGE_CHANNELS)
+        rows = side if of_an_image else AUDIOSET_ROWS
         resized = _fit(_fit(patches.reshape(1, patches.shape[1], rows, -1), 3, self.grid[1]), 2, self.grid[0])
         outputs = outputs[:, : self.n_outputs].expand(-1, self.n_outputs, -1)
         state[key] = torch.cat([outputs, resized.flatten(2).transpose(1, 2)], dim=1)
         return state
 
     def _outputs(self, x: Tensor) -> Tensor:
-        if tuple(x.shape[2:]) != self.size and min(x.shape[2:]) >= PATCH:
+        require_size(x, PATCH, PATCH, "one patch")
+        if tuple(x.shape[2:]) != self.size:
             found = f"{x.shape[2]} mel bands x {x.shape[3]} frames"
             problem = f"This AST has positions for {self.size[0]} mel bands x {self.size[1]} frames, not for {found}."
             raise Mistake("features.shape", problem, "Pad or cut the features, or build it with their n_frames.")

@@ -20,7 +20,7 @@ from harness.contract import Mistake, nearest
 
 Count = Annotated[int, Field(ge=1)]
 Dropped = Annotated[int, Field(ge=0)]
-Factor = Annotated[float, Field(gt=0)]
+Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Pooling = Literal["feature_mean", "psla"]
 
 
@@ -82,6 +82,9 @@ def passt(
     """PaSST-S; in training `s_patchout_f` rows, `s_patchout_t` columns and `u_patchout` single patches are dropped."""
     from baselines.models.passt import PaSST, Patchout  # noqa: PLC0415
 
+    if width % heads:
+        problem = f"The width of a PaSST, {width}, cannot be shared evenly by {heads} heads."
+        raise Mistake("model.option", problem, "Choose a width that is a multiple of heads.")
     patchout = Patchout(rows=s_patchout_f, columns=s_patchout_t, tokens=u_patchout)
     return PaSST(n_classes, n_mels, n_frames, patchout, width, depth, heads)
 

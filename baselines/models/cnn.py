@@ -45,7 +45,7 @@ class EfficientNetClassifier(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, 1, n_mels, n_frames) to (N, n_classes)."""
-        require_size(x, 32, 2, "one position of an EfficientNet's features")
+        require_size(x, 32, 32, "one position of an EfficientNet's features")
         pooled: Tensor = self.attention(self.effnet(x))
         return pooled
 

@@ -17,6 +17,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from baselines.models.network import Network, require_size
+from harness.contract import Mistake
 
 DROPOUT = 0.3
 
@@ -46,7 +47,11 @@ class CNN2022(Network):
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, 1, n_mels, n_frames) to logits (N, n_classes)."""
         require_size(x, *self.size, "the input of the 2022 baseline")
-        logits: Tensor = self.classifier(self.features(x[..., : self.size[1]]).flatten(1))
+        if tuple(x.shape[2:]) != self.size:
+            found = f"{x.shape[2]} mel bands x {x.shape[3]} frames"
+            problem = f"This network was built for {self.size[0]} mel bands x {self.size[1]} frames, not for {found}."
+            raise Mistake("features.shape", problem, "Cut the features, or build it with their n_mels and n_frames.")
+        logits: Tensor = self.classifier(self.features(x).flatten(1))
         return logits
 
 

@@ -95,7 +95,7 @@ class CPResNet(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (N, 1, n_mels, n_frames) to logits (N, n_classes)."""
-        require_size(x, 35, 7, "the pooling of CP-ResNet")
+        require_size(x, 17, 5, "the pooling of CP-ResNet")
         logits: Tensor = self.feed_forward(self.stage3(self.stage2(self.stage1(self.in_c(x)))))
         return logits.flatten(1)
 

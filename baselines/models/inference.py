@@ -18,10 +18,11 @@ Pair = tuple[str, str]
 def for_inference(network: N, dtype: torch.dtype = torch.float32, *, channels_last: bool = True) -> N:
     """A copy of `network` in evaluation mode, its batch norms folded into the convolutions before them.
 
-    Features of any floating dtype go in, float32 comes out; in between the copy computes in `dtype`. Channels-last is
-    two to seven times faster for depthwise convolutions on a CPU (facts/speed.md, 5) and does nothing to transformers.
+    It is called with features of any floating dtype and gives float32; in between it computes in `dtype` (its `embed`
+    and `heads` take and give that one). Channels-last is two to seven times faster for depthwise convolutions on a CPU
+    (facts/speed.md, 5) and does nothing to transformers.
     """
-    copied = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+    copied = copy.deepcopy(network).eval()
     for convolution, norm in list(foldable(copied)):
         folded = fuse_conv_bn_eval(
             cast("nn.Conv2d", copied.get_submodule(convolution)), cast("nn.BatchNorm2d", copied.get_submodule(norm))
@@ -31,10 +32,9 @@ def for_inference(network: N, dtype: torch.dtype = torch.float32, *, channels_la
     copied = copied.to(dtype)
     if channels_last:
         copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if dtype != torch.float32:
-        copied.register_forward_pre_hook(_features_in_the_network_s_dtype)
-        copied.register_forward_hook(_logits_in_single_precision)
-    return copied.requires_grad_(requires_grad=False)
+    copied.register_forward_pre_hook(_features_in_the_network_s_dtype)
+    copied.register_forward_hook(_logits_in_single_precision)
+    return copied.eval().requires_grad_(requires_grad=False)
 
 
 def foldable(network: nn.Module) -> Iterator[Pair]:
@@ -51,7 +51,7 @@ def foldable(network: nn.Module) -> Iterator[Pair]:
                 if isinstance(one, nn.Conv2d) and isinstance(other, nn.BatchNorm2d)
             ]
         for convolution, norm in pairs:
-            if hasattr(module, convolution):
+            if isinstance(getattr(module, norm, None), nn.BatchNorm2d):
                 yield f"{prefix}.{convolution}".lstrip("."), f"{prefix}.{norm}".lstrip(".")
 
 

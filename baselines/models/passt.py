@@ -107,10 +107,11 @@ class PaSST(Network):
         rows, columns = self._grid(x)
         room = self.time_new_pos_embed.shape[3] - columns
         offset = torch.randint(room + 1, (1,), device=x.device)
-        kept_columns = _keep(columns, self.patchout.columns, x.device)
-        kept_rows = _keep(rows, self.patchout.rows, x.device)
+        kept_columns = _keep(columns, self.patchout.columns, x.device, "columns (s_patchout_t)")
+        kept_rows = _keep(rows, self.patchout.rows, x.device, "rows (s_patchout_f)")
         left = (rows - self.patchout.rows) * (columns - self.patchout.columns)
-        return Draws(offset, kept_columns, kept_rows, _keep(left, self.patchout.tokens, x.device))
+        kept_tokens = _keep(left, self.patchout.tokens, x.device, "patches (u_patchout)")
+        return Draws(offset, kept_columns, kept_rows, kept_tokens)
 
     def from_image_model(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Weights of a DeiT without its classifiers."""
@@ -125,9 +126,9 @@ class PaSST(Network):
         mean over rows the time's (released code).
         """
         state = dict(state)
-        if "pos_embed" in state:
+        side = int(max(0, state["pos_embed"].shape[1] - 2) ** 0.5) if "pos_embed" in state else 0
+        if side and side**2 + 2 == state["pos_embed"].shape[1]:
             positions = state.pop("pos_embed")
-            side = int((positions.shape[1] - 2) ** 0.5)
             square = positions[:, 2:].transpose(1, 2).reshape(1, -1, side, side)
             size = (self.freq_new_pos_embed.shape[2], self.time_new_pos_embed.shape[3])
             resized = F.interpolate(square, size, mode="bicubic", align_corners=False)
@@ -150,6 +151,10 @@ class PaSST(Network):
     def _tokens(self, x: Tensor, draws: Draws | None) -> Tensor:
         """Class token, distillation token, then patches row by row: (N, tokens, width)."""
         patches = self.patch_embed(x)
+        if patches.shape[2] > self.freq_new_pos_embed.shape[2]:
+            problem = f"This PaSST has positions for {self.freq_new_pos_embed.shape[2]} rows of patches, and "
+            problem += f"{x.shape[2]} mel bands have {patches.shape[2]}."
+            raise Mistake("features.shape", problem, "Build it with their n_mels.")
         if self.training and draws is None:
             draws = self.draw(x)
         patches = self._with_positions(patches, draws)
@@ -186,9 +191,9 @@ def _embedding(*shape: int) -> nn.Parameter:
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=0.02))
 
 
-def _keep(size: int, drop: int, device: torch.device) -> Tensor | None:
+def _keep(size: int, drop: int, device: torch.device, what: str) -> Tensor | None:
     if drop and drop >= size:
-        problem = f"Patchout would drop {drop} of {size} rows, columns or patches."
+        problem = f"Patchout would drop {drop} of {size} {what}."
         raise Mistake("model.option", problem, "Drop fewer, or use longer clips.")
     return torch.randperm(size, device=device)[: size - drop].sort().values if drop else None
 

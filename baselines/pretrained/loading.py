@@ -50,7 +50,7 @@ def load_pretrained(network: Network, source: str | Path, folder: Path | None = 
     """
     own = network.state_dict()
     state = network.from_image_model(read_source(source, folder))
-    state = network.adapt_positions(_one_channel(state, network.STEM, stem))
+    state = _one_channel(network.adapt_positions(state), network.STEM, stem)
     unused = sorted(key for key in state if key not in own and key.startswith(network.UNUSED))
     state = {key: value for key, value in state.items() if key not in unused}
     heads = tuple(head.split(".")[0] for head in network.HEAD)

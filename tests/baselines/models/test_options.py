@@ -204,7 +204,7 @@ def test_features_without_the_four_axes_are_answered_with_a_sentence(name: str, 
 
 
 SHORT = {
-    "cp_resnet": [(34, 43), (256, 6)],
+    "cp_resnet": [(16, 43), (256, 4)],
     "passt": [(15, 100), (128, 15)],
     "ast_tiny": [(15, 48), (64, 15)],
     "hybrid_b0": [(31, 48), (64, 1), (64, 31)],
@@ -635,6 +635,19 @@ def test_positions_of_an_ast_are_cut_in_the_middle_or_interpolated(
     assert torch.equal(found[:, :2], positions[:, :2])
     assert torch.allclose(found[0, 2:].double(), expected, atol=1e-4)
     assert state["v.pos_embed"] is positions
+
+
+def test_a_square_number_of_audio_patches_is_no_image() -> None:
+    """5 s of 490 frames are 12 x 48 patches, as many as the 24 x 24 of an image; the stem tells them apart."""
+    positions, stem = noise(1, 2 + 576, 192), noise(192, 1, 16, 16)
+    with torch.device("meta"):
+        network = ast(n_frames=128)
+    state = {"v.pos_embed": positions, "v.dist_token": noise(1, 1, 192), "v.patch_embed.proj.weight": stem}
+    found = network.adapt_positions(state)["v.pos_embed"]
+    patches = positions[0, 2:].reshape(12, 48, 192)[:, 18:30]
+    assert torch.equal(found[0, 2:], patches.reshape(-1, 192))
+    image = network.adapt_positions(state | {"v.patch_embed.proj.weight": noise(192, 3, 16, 16)})["v.pos_embed"]
+    assert torch.equal(image[0, 2:], positions[0, 2:].reshape(24, 24, 192)[6:18, 6:18].reshape(-1, 192))
 
 
 def test_one_second_of_audioset_s_positions_are_columns_44_to_55() -> None:
