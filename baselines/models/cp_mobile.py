@@ -72,7 +72,7 @@ class ResponseNormalisation(nn.Module):
         """(N, C, F, T) to the same shape."""
         norm = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True)
         relative = norm / (norm.mean(dim=1, keepdim=True) + 1e-6)
-        normalised: Tensor = self.gamma * x * relative + self.beta + x
+        normalised: Tensor = x * (1 + self.gamma * relative) + self.beta  # the formula above in two passes over x
         return normalised
 
 
