@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from baselines.models import inference
@@ -41,6 +42,8 @@ class Network(nn.Module):
 
 def require_size(features: Tensor, n_mels: int, n_frames: int, what: str) -> None:
     """Raises `Mistake` where features (batch, 1, n_mels, n_frames) lack an axis or are smaller than `what` needs."""
+    if isinstance(features, torch.fx.Proxy):  # traced without sizes
+        return
     if features.ndim != 4 or features.shape[1] != 1:
         shape = tuple(features.shape)
         problem = f"A network takes features (batch, 1, n_mels, n_frames), these are {shape}."

@@ -325,6 +325,7 @@ def ctrl_c_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file of psutil's, cut in its reading
 @pytest.mark.parametrize("point", ["rename check.answer.json", IN_TRAINING, IN_PREDICTION])
 def test_ctrl_c_ends_a_stage_which_then_goes_on_where_it_stopped_and_ends_with_the_same_bits(
     point: str, bench: Bench, hands: Hands, undisturbed: Bench
