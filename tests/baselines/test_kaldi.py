@@ -209,9 +209,9 @@ def test_ten_seconds_clip_by_clip_give_the_numbers_of_the_batch(monkeypatch: pyt
     found = frontend(waveforms)
     assert found.shape == (6, 1, 128, 1024)
     monkeypatch.setattr(filterbank, "BYTES_PER_CHUNK", 1)
-    assert torch.allclose(
-        found, frontend(waveforms), rtol=0, atol=1e-4
-    )  # matrix products of other sizes round elsewhere
+    difference = (found - frontend(waveforms)).abs()  # sums and products of other sizes round elsewhere
+    assert difference.max() < 5e-3
+    assert difference.mean() < 1e-6
 
 
 def test_an_offset_of_the_recording_has_no_say_and_neither_clip_nor_batch_is_changed() -> None:
