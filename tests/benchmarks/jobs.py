@@ -181,5 +181,6 @@ JOBS = {
     "ast-base-10s": transformer("ast_base", 2, 1024),
     "merging-1s-batch-8": merging(8, 128),
     "merging-1s-batch-32": merging(32, 128),
+    "merging-1s-batch-64": merging(64, 128),
     "merging-5s-batch-8": merging(8, 512),
 }
