@@ -7,7 +7,7 @@ again, does only what is missing.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,19 +15,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from harness import entry, plan, process, provenance, results, scoring
+from harness.data import store, test_clips
 from harness.data.dataset import Dataset
 from harness.data.store import Layout
 from harness.data.test_clips import TestClips
 from harness.files import replacing
-from harness.job import LOGITS, TRAINED, Answer, Job, TrainingFiles
+from harness.job import LOGITS, SNAPSHOT_LOGITS, TRAINED, Answer, Job, TeacherFiles, TrainingFiles
 from harness.nursery import Nursery
 from harness.outcomes import Mistake, Outcome
 from harness.plan import Cell, Choice
 from harness.process import Allowance, OnProgress
 from harness.results import Digests, Reason, Result, StageRecord
+from harness.scoring import Scores
 from harness.tracks import NO_SPLIT, Track
 
 LEFT_ALONE = ("cell.busy", "entry.changed")
@@ -46,18 +49,20 @@ class Ground:
     results: Path
     cache: Path
     typed_in: Path
-    command: str
+    command: Callable[[Path], str]
+    """What to type to walk the cells of the entry in a folder again, less system, split and seed."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A cell whose data are packed, so that its key is known."""
+    """A cell whose data are packed, so that its key is known; the same of its teachers."""
 
     cell: Cell
     store: Layout
     test: TestClips
     digests: Digests
     key: str
+    teachers: tuple[tuple[str, Ready], ...] = ()
 
     def folder(self, ground: Ground) -> Path:
         return plan.cell_folder(ground.cache, self.key)
@@ -80,6 +85,20 @@ def walk(ready: Ready, ground: Ground, nursery: Nursery, on_progress: Mapping[st
         return _recorded(ready, ground, answers)
 
 
+def stores(one: Cell, ground: Ground) -> tuple[Layout, TestClips]:
+    """Where the training and the test clips of a cell are packed."""
+    rate, seconds = one.system.check.sample_rate, ground.track.clip_seconds
+    assert rate is not None  # noqa: S101 - a check that ended well has it
+    training = store.layout(ground.dataset, rate, seconds, "int16", ground.cache)
+    return training, test_clips.shuffled(ground.dataset, rate, seconds, ground.cache)
+
+
+def known_result(one: Cell, key: str, ground: Ground) -> Result | None:
+    """The cell's result; one of a quick run does not stand for an official one, though its stages do."""
+    official = not ground.choice.unofficial(ground.track)
+    return results.finished(one.identity, key, ground.results, official=official)
+
+
 def failed_check(cell: Cell, ground: Ground) -> Result:
     """The result of a cell whose system did not pass its check; also written to disk."""
     check = cell.system.check
@@ -89,11 +108,17 @@ def failed_check(cell: Cell, ground: Ground) -> Result:
     return result
 
 
-def skipped(ready: Ready, ground: Ground, why: Mistake) -> Result:
+def skipped(cell: Cell, ground: Ground, why: Mistake, ready: Ready | None = None) -> Result:
     """The row of a cell that this command left alone; nothing is written."""
     reason = Reason(rule=why.rule, problem=why.problem, remedy=why.remedy)
     answer = Answer(outcome=Outcome.SKIPPED, reason=reason)
-    return _result(ready.cell, ground, ready.digests, ready.key, {"train": answer})
+    found = ready.digests if ready else Digests(entry=cell.system.entry.digest, files=cell.system.check.files or {})
+    return _result(cell, ground, found, ready.key if ready else "", {"train": answer})
+
+
+def has_trained(ready: Ready, ground: Ground) -> bool:
+    """Whether what the cell's training gave lies where its students look for it."""
+    return finished(_job("train", ready, ground, listed=False)) is not None
 
 
 @contextmanager
@@ -139,7 +164,8 @@ def allowance(stage: Literal["check", "train", "predict"], track: Track) -> Allo
     return Allowance(seconds[stage], limits.memory_gib, limits.log_mib)
 
 
-def _job(stage: Literal["train", "predict"], ready: Ready, ground: Ground) -> Job:
+def _job(stage: Literal["train", "predict"], ready: Ready, ground: Ground, *, listed: bool = True) -> Job:
+    """The job of a stage; `listed`: with the training list written for it."""
     cell, folder = ready.cell, ready.folder(ground)
     return Job(
         stage=stage,
@@ -148,14 +174,27 @@ def _job(stage: Literal["train", "predict"], ready: Ready, ground: Ground) -> Jo
         settings=dict(cell.system.settings),
         typed_in=ground.typed_in,
         task=plan.task_words(ground.track),
-        edition=ground.track.edition,
+        edition=edition_of(cell.system.entry.system(cell.system.name), ground.track),
         device=ground.choice.device,
         seed=cell.seed,
         batch_size=ground.track.batch_size,
-        training=_training_files(ready, ground) if stage == "train" else None,
+        training=_training_files(ready, ground) if stage == "train" and listed else None,
+        teachers=_teacher_files(ready, ground) if stage == "train" else {},
         test=ready.test.place if stage == "predict" else None,
         test_devices=ready.test.devices if stage == "predict" and ground.track.device_revealed else None,
     )
+
+
+def edition_of(system: entry.System, track: Track) -> str | None:
+    """The edition whose limits a system keeps: none for a teacher."""
+    return None if system.role == "teacher" else track.edition
+
+
+def _teacher_files(ready: Ready, ground: Ground) -> dict[str, TeacherFiles]:
+    return {
+        name: TeacherFiles(entry=teacher.cell.system.entry.folder, folder=teacher.folder(ground))
+        for name, teacher in ready.teachers
+    }
 
 
 def _training_files(ready: Ready, ground: Ground) -> TrainingFiles | None:
@@ -184,12 +223,19 @@ def _recorded(ready: Ready, ground: Ground, answers: Mapping[str, Answer]) -> Re
         results.write(result, ground.results)
         return result
     logits = ready.test.in_list_order(np.load(ready.folder(ground) / LOGITS))
-    dataset, track = ground.dataset, ground.track
-    devices = dataset.devices[dataset.test].tolist()
-    scores = scoring.score(logits, dataset.labels[dataset.test], devices, track.labels, track.device_groups)
-    result = result.model_copy(update={"scores": scores})
+    by_epoch = {
+        int(path.stem.rpartition("-")[2]): _scored(ready.test.in_list_order(np.load(path)), ground)
+        for path in sorted(ready.folder(ground).glob(SNAPSHOT_LOGITS.format(epoch="*")))
+    }
+    result = result.model_copy(update={"scores": _scored(logits, ground), "snapshots": dict(sorted(by_epoch.items()))})
     results.write(result, ground.results, logits)
     return result
+
+
+def _scored(logits: NDArray[np.float32], ground: Ground) -> Scores:
+    dataset, track = ground.dataset, ground.track
+    devices = dataset.devices[dataset.test].tolist()
+    return scoring.score(logits, dataset.labels[dataset.test], devices, track.labels, track.device_groups)
 
 
 def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mapping[str, Answer]) -> Result:
@@ -228,7 +274,8 @@ def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mappi
 def _command(cell: Cell, ground: Ground) -> str:
     """What to type to walk this very cell again."""
     split = "" if cell.split == NO_SPLIT else f" --split {cell.split}"
-    return f"{ground.command} --system {cell.system.name}{split} --seed {cell.seed} --device {ground.choice.device}"
+    command = ground.command(cell.system.entry.folder)
+    return f"{command} --system {cell.system.name}{split} --seed {cell.seed} --device {ground.choice.device}"
 
 
 def _end(answers: Mapping[str, Answer]) -> tuple[Outcome, Reason | None]:

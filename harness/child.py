@@ -8,11 +8,13 @@ import inspect
 import os
 import pickle
 import random
+import re
 import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +23,7 @@ from typing import Any, NoReturn, cast
 import numpy as np
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 
 from harness import contract, editions
 from harness.complexity import inventory
@@ -31,15 +34,13 @@ from harness.contract import Classifier, Clips, Teacher
 from harness.data.gathering import Gatherer
 from harness.data.store import Waveforms
 from harness.data.training_data import ClipList, StoredData
-from harness.files import digest_of_path, disk_mistake, find_path, replacing, write_bytes
-from harness.job import CHECKPOINT, LOGITS, TRAINED, Answer, Job
+from harness.files import digest_of_path, digest_of_value, disk_mistake, find_path, replacing, write_bytes
+from harness.job import CHECKPOINT, LOGITS, SNAPSHOT, SNAPSHOT_LOGITS, TRAINED, Answer, Job
 from harness.lifeline import die_with_parent
 from harness.logits import require_logits
 from harness.outcomes import Mistake, Outcome, OverLimit
 from harness.results import Complexity, Reason
 from harness.validated import misfit
-
-ENTRY_MODULE = "dcase_bench_entry"
 
 
 def run(job_file: Path) -> NoReturn:
@@ -139,7 +140,8 @@ def _train(job: Job) -> Answer:
     entry = _import_entry(job.entry)
     config, _, _ = _config(entry, job)
     classifier = _built(entry, config, job)
-    run = _Run(torch.device(job.device), job.seed, job.folder, job.progress_file)
+    teachers = {name: _Teacher(files.entry, files.folder) for name, files in job.teachers.items()}
+    run = _Run(torch.device(job.device), job.seed, job.folder, job.progress_file, teachers)
     data = _training_data(job)
     start = time.perf_counter()
     trained = entry.train(classifier, data, run)
@@ -162,27 +164,51 @@ def _predict(job: Job) -> Answer:
     if verdict:
         return answer.model_copy(update=verdict)
     classifier.to(job.device)
+    clips = _TestClips(job, classifier.sample_rate)
     start = time.perf_counter()
-    logits, found = _predictions(Scrutiny(entry, classifier, measured), classifier, job)
+    scrutiny = Scrutiny(entry, classifier, measured)
+    logits = clips.logits(scrutiny.predict)
+    with torch.inference_mode():
+        found = scrutiny.finish(clips.at, torch.from_numpy(logits))
     seconds = time.perf_counter() - start
+    _predict_snapshots(entry, clips)
     with replacing(job.folder / LOGITS) as stream:
         np.save(stream, logits)
     return answer.model_copy(update={"complexity": found, "work_seconds": seconds, **_verdict(found, job)})
 
 
+def _predict_snapshots(entry: contract.Entry, clips: _TestClips) -> None:
+    """Logits of every snapshot that the training kept; they are scored for tables and never ranked."""
+    folder = clips.job.folder
+    for path in sorted(folder.glob(SNAPSHOT.format(epoch="*"))):
+        classifier = torch.load(path, map_location="cpu", weights_only=False)
+        evaluate(classifier)
+        logits = clips.logits(partial(entry.predict, classifier.to(clips.job.device)))
+        with replacing(folder / SNAPSHOT_LOGITS.format(epoch=path.stem.rpartition("-")[2])) as stream:
+            np.save(stream, logits)
+
+
 STAGES: Mapping[str, Callable[[Job], Answer]] = {"check": _check, "train": _train, "predict": _predict}
+
+
+def module_name(folder: Path) -> str:
+    """What an entry's module is called: saved classifiers name it, and a student's process holds its teachers' too."""
+    return f"dcase_bench_entry_{re.sub(r'[^0-9A-Za-z]', '_', folder.name)}_{digest_of_value(folder.name)[:6]}"
 
 
 def _import_entry(folder: Path) -> contract.Entry:
     """`submission.py` as a module; its own files can be imported from it with a leading dot."""
+    name = module_name(folder)
+    if name in sys.modules:
+        return cast("contract.Entry", sys.modules[name])
     spec = importlib.util.spec_from_file_location(
-        ENTRY_MODULE, folder / "submission.py", submodule_search_locations=[str(folder)]
+        name, folder / "submission.py", submodule_search_locations=[str(folder)]
     )
     assert spec is not None  # noqa: S101 - a path that ends in .py always has a spec
     assert spec.loader is not None  # noqa: S101
     sys.dont_write_bytecode = True
     module = importlib.util.module_from_spec(spec)
-    sys.modules[ENTRY_MODULE] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     _require_contract(module)
     return cast("contract.Entry", module)
@@ -267,6 +293,30 @@ def _training_data(job: Job) -> StoredData:
     return StoredData(clips, Gatherer(store.waveforms(), store.scales()), store.sample_rate, device)
 
 
+class _Teacher:
+    """`contract.Teacher`: what the training of another cell gave, with its entry's `predict`; read when first used."""
+
+    def __init__(self, entry: Path, folder: Path) -> None:
+        self._folder = entry
+        self._trained = folder / TRAINED
+
+    @cached_property
+    def _entry(self) -> contract.Entry:
+        return _import_entry(self._folder)
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        _ = self._entry  # its classes are named in the file
+        classifier = torch.load(self._trained, map_location="cpu", weights_only=False)
+        _require_classifier(classifier, "train")
+        evaluate(classifier)
+        return cast("Classifier", classifier)
+
+    def predict(self, clips: Clips) -> Tensor:
+        with torch.no_grad():
+            return self._entry.predict(self.classifier, clips)
+
+
 @dataclass
 class _Run:
     """`contract.Run`: where a training runs, from which seed, and what it keeps."""
@@ -310,9 +360,8 @@ class _Run:
             torch.cuda.set_rng_state(kept["cuda"])
         return cast("dict[str, Any]", kept["state"])
 
-    def snapshot(self, classifier: Classifier) -> None:
-        number = len(list(self.folder.glob("snapshot-*.pt"))) + 1
-        _write(classifier, self.folder / f"snapshot-{number}.pt")
+    def snapshot(self, classifier: Classifier, number: int) -> None:
+        _save(classifier, self.folder / SNAPSHOT.format(epoch=int(number)))
 
 
 def _report(path: Path, done: int, total: int, metrics: Mapping[str, float]) -> None:
@@ -324,24 +373,29 @@ def _accelerator(job: Job) -> str | None:
     return torch.cuda.get_device_name() if job.device == "cuda" else None
 
 
-@torch.inference_mode()
-def _predictions(
-    scrutiny: Scrutiny, classifier: Classifier, job: Job
-) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Complexity]:
-    """Logits (clips, classes) float32 of every test clip, batch by batch, and what predicting them cost."""
-    assert job.test is not None  # noqa: S101 - the referee gives every predict stage its clips
-    store, clips, devices = Gatherer(job.test.waveforms(), job.test.scales()), job.test.clips, job.test_devices
+class _TestClips:
+    """The test clips of a job, as `predict` gets them."""
 
-    def clips_at(rows: Sequence[int]) -> Clips:
-        batch = store.floats(torch.as_tensor(list(rows))).to(job.device)
-        revealed = tuple(devices[row] for row in rows) if devices else None
-        return Clips(batch, classifier.sample_rate, revealed)
+    def __init__(self, job: Job, sample_rate: int) -> None:
+        assert job.test is not None  # noqa: S101 - the referee gives every predict stage its clips
+        self.job = job
+        self.count = job.test.clips
+        self.sample_rate = sample_rate
+        self.store = Gatherer(job.test.waveforms(), job.test.scales())
 
-    parts = []
-    for start in range(0, clips, job.batch_size):
-        batch = clips_at(range(start, min(start + job.batch_size, clips)))
-        logits = require_logits(scrutiny.predict(batch), len(batch.waveforms), len(job.task.labels))
-        parts.append(logits.float().cpu().numpy())
-        _report(job.progress_file, start + len(batch.waveforms), clips, {})
-    every = np.concatenate(parts)
-    return every, scrutiny.finish(clips_at, torch.from_numpy(every))
+    def at(self, rows: Sequence[int]) -> Clips:
+        """The clips at `rows`."""
+        devices = self.job.test_devices
+        batch = self.store.floats(torch.as_tensor(list(rows))).to(self.job.device)
+        return Clips(batch, self.sample_rate, tuple(devices[row] for row in rows) if devices else None)
+
+    @torch.inference_mode()
+    def logits(self, predict: Callable[[Clips], Tensor]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Logits (clips, classes) float32, batch by batch."""
+        parts = []
+        for start in range(0, self.count, self.job.batch_size):
+            batch = self.at(range(start, min(start + self.job.batch_size, self.count)))
+            logits = require_logits(predict(batch), len(batch.waveforms), len(self.job.task.labels))
+            parts.append(logits.float().cpu().numpy())
+            _report(self.job.progress_file, start + len(batch.waveforms), self.count, {})
+        return np.concatenate(parts)

@@ -120,10 +120,16 @@ class TrainingData(Protocol):
     def __len__(self) -> int: ...
 
     def batches(
-        self, batch_size: int, generator: torch.Generator | None = None, *, drop_last: bool = False
+        self,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        *,
+        drop_last: bool = False,
+        weights: Tensor | None = None,
     ) -> Iterator[Batch]:
         """One epoch of batches on the run's device: shuffled by `generator`, in list order without one.
 
+        With `weights` (clips,), as many clips as there are, drawn with replacement, each in proportion to its weight.
         Raises `Mistake` where the track names no training list.
         """
 
@@ -132,7 +138,13 @@ class TrainingData(Protocol):
 
 
 class Teacher(Protocol):
-    """A trained system that another one learns from."""
+    """A trained system that another one learns from: what its `train` returned, ready to predict.
+
+    `predict` is its entry's own and reads `classifier`; clips come at the classifier's `sample_rate`.
+    """
+
+    @property
+    def classifier(self) -> Classifier: ...
 
     def predict(self, clips: Clips) -> Tensor:
         """Logits (batch, classes)."""
@@ -143,6 +155,8 @@ class Run(Protocol):
 
     `generator` is a CPU generator seeded by `seed`; draw everything random from it (torch's global generators are
     seeded by the same number). `work` is a folder that only this cell writes to and that survives an interruption.
+    `teachers` holds what the system's `needs` names: "cpr" for a teacher of the same seed as this cell, "cpr@0" where
+    the seeds are listed.
     """
 
     device: torch.device
@@ -160,8 +174,8 @@ class Run(Protocol):
     def load(self) -> dict[str, Any] | None:
         """The last checkpoint of this same cell, with the generators set as they were, or None."""
 
-    def snapshot(self, classifier: Classifier) -> None:
-        """Keeps a copy of the classifier as it is now, for tables over "the last four epochs"."""
+    def snapshot(self, classifier: Classifier, number: int) -> None:
+        """Keeps the classifier as it is after epoch `number`; it is scored too, for "the last four epochs"."""
 
 
 class Entry(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from harness.files import digest_of_files
 from harness.outcomes import Mistake, nearest
@@ -21,6 +21,13 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 Fields = Annotated[dict[str, Any], AfterValidator(plain)]
 Text = Annotated[str, Field(min_length=1)]
+
+
+def _by_name(needs: object) -> object:
+    """`needs = ["cpr"]` is short for `needs = [{ system = "cpr" }]`."""
+    if not isinstance(needs, list | tuple):
+        return needs
+    return [{"system": need} if isinstance(need, str) else need for need in needs]
 
 
 class Author(Record):
@@ -41,13 +48,36 @@ class ExternalData(Record):
     total_audio_minutes: float | None = None
 
 
+class Need(Record):
+    """A system that another one learns from: `system` of this entry, or of the entry whose folder is at `entry`.
+
+    Without `seeds` it is trained with the seed of the one that needs it. `name` is what it is called in `run.teachers`.
+    """
+
+    system: Name
+    entry: Text | None = None
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = ()
+    name: Name | None = None
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) != len(seeds):
+            raise ValueError("a seed stands twice")
+        return seeds
+
+
 class System(Record):
-    """One configuration of an entry: its fields override the defaults of `Config`."""
+    """One configuration of an entry: its fields override the defaults of `Config`.
+
+    A teacher need not keep the limits and is never ranked; any system may be needed by another.
+    """
 
     title: str = ""
     description: str = ""
     config: Fields = Field(default_factory=dict)
     role: Literal["system", "teacher"] = "system"
+    needs: Annotated[tuple[Need, ...], BeforeValidator(_by_name)] = ()
 
 
 class Submission(Record):

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from harness import cell, entry, plan, process, provenance, results, tables, tracks
+from harness import cell, drawing, entry, needs, plan, process, provenance, results, tables, tracks
 from harness.cell import Ground, Ready
 from harness.console import Progress, Reporter, show_table
-from harness.data import dataset_of, packing, store, test_clips
-from harness.data.store import Layout
-from harness.data.test_clips import TestClips
+from harness.data import dataset_of, packing
 from harness.engines import local
 from harness.entry import Entry
 from harness.files import digest_of_path, digest_of_value, find_path, require_writable
 from harness.job import Answer, Job
+from harness.needs import Node
 from harness.nursery import Nursery
 from harness.outcomes import Mistake, Outcome
 from harness.plan import Cell, Choice, System
@@ -74,23 +74,24 @@ def evaluate(
     read = entry.read(entry_folder)
     require_writable(places.cache, "The cache folder")
     require_writable(places.results, "The results folder")
-    command = _command(entry_folder, track_name, choice, places)
+    command = partial(_command, changed=read.folder, track_name=track_name, choice=choice, places=places)
     dataset = dataset_of.read(track, track_folder, places.data, places.lists, places.cache, hands.reporter)
     ground = Ground(track, dataset, choice, places.results, places.cache, places.typed_in, command)
     systems = checked_systems(read, track, choice, places, hands)
-    cells = plan.cells(systems, track, dataset, choice)
+    cells = plan.cells(systems, track, dataset, choice, read.folder)
     if not dry_run:
         return walk_cells(cells, ground, hands)
-    show_plan(cells, ground)
+    drawing.show(cells, ground)
     return all(system.check.outcome is Outcome.OK for system in systems)
 
 
-def _command(entry_folder: Path, track_name: str, choice: Choice, places: Places) -> str:
+def _command(entry_folder: Path, *, changed: Path, track_name: str, choice: Choice, places: Places) -> str:
     """What to type to walk these cells again, less split and seed; folders of this machine are left out."""
     words = ["nox", "-s", "evaluate", "--", _shown(entry_folder, places), "--track", _shown(Path(track_name), places)]
     words += ["--data", "DIR"] if places.data else []
     words += ["--preset", choice.preset] if choice.preset else []
-    words += [word for key, value in (choice.settings or {}).items() for word in ("--set", f"{key}={value}")]
+    settings = (choice.settings or {}) if entry_folder == changed else {}
+    words += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     return shlex.join(words)
 
 
@@ -103,33 +104,41 @@ def _shown(path: Path, places: Places) -> str:
 
 
 def checked_systems(read: Entry, track: Track, choice: Choice, places: Places, hands: Hands) -> list[System]:
-    """The chosen systems, each built and checked in a child process, or as an earlier check found them."""
-    names = plan.chosen_systems(read, choice)
-    return [_checked(read, name, track, choice, places, hands) for name in names]
+    """The chosen systems and those they need, each built and checked in a child process, or as a check found them."""
+    nodes = needs.graph(read, plan.chosen_systems(read, choice))
+    found: dict[tuple[Path, str], System] = {}
+    for node in needs.in_order(nodes):
+        teachers = tuple((need, found[teacher.place]) for need, teacher in node.needs)
+        changed = node.entry.folder == read.folder
+        settings = plan.settings(node.entry, node.name, track, choice, changed=changed)
+        answer = _checked(node, settings, track, choice, places, hands)
+        found[node.place] = System(node.entry, node.name, settings, answer, teachers)
+    return [found[node.place] for node in nodes]
 
 
-def _checked(read: Entry, name: str, track: Track, choice: Choice, places: Places, hands: Hands) -> System:
-    settings = plan.settings(read, name, track, choice)
+def _checked(
+    node: Node, settings: dict[str, Any], track: Track, choice: Choice, places: Places, hands: Hands
+) -> Answer:
     words = plan.task_words(track)
     identity = [
-        plan.CONTRACT_VERSION, read.digest, name, settings, words.model_dump(), plan.rules(track),
+        plan.CONTRACT_VERSION, node.entry.digest, node.name, settings, words.model_dump(), plan.rules(track),
         provenance.package_versions(), choice.device, str(places.typed_in),
     ]  # fmt: skip
     job = Job(
         stage="check",
         folder=places.cache / "checks" / digest_of_value(identity)[:20],
-        entry=read.folder,
+        entry=node.entry.folder,
         settings=settings,
         typed_in=places.typed_in,
         task=words,
-        edition=track.edition,
+        edition=cell.edition_of(node.entry.system(node.name), track),
         device=choice.device,
     )
     answer = _known_check(job)
     if answer is None:
-        with hands.reporter.step(f"checking {read.name}/{name}"), cell.alone(job.folder, wait=True):
+        with hands.reporter.step(f"checking {node}"), cell.alone(job.folder, wait=True):
             answer = _known_check(job) or process.run(job, cell.allowance("check", track), hands.nursery)
-    return System(read, name, settings, answer)
+    return answer
 
 
 def _known_check(job: Job) -> Answer | None:
@@ -147,42 +156,71 @@ def _files_changed(answer: Answer, job: Job) -> bool:
 
 
 def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:
-    """Packs the data, walks what has no result yet, prints the table; True where every cell has a score."""
-    done: list[Result] = []
+    """Packs the data, walks what has no result yet, prints the table; True where every cell has a score.
+
+    Cells come behind their teachers. One whose teacher failed is skipped, with the teacher named; the others go on.
+    """
     refused = [one for one in cells if one.system.check.outcome is not Outcome.OK]
-    done += [cell.failed_check(one, ground) for one in refused]
-    ready = [_ready(one, ground, hands.reporter) for one in cells if one.system.check.outcome is Outcome.OK]
-    known = [_finished(one.cell, one.key, ground) for one in ready]
-    for found in filter(None, known):
-        results.forget_failure(found.identity, ground.results)
-    waiting = [one for one, found in zip(ready, known, strict=True) if found is None]
-    done += [found for found in known if found is not None]
-    done += local.run(waiting, partial(_walk, ground=ground, hands=hands))
-    show_table(tables.score_rows(done), tables.SCORES)
-    for line in tables.reasons(done):
+    done: dict[Path, Result] = {one.place: cell.failed_check(one, ground) for one in refused}
+    ready: dict[Path, Ready] = {}
+    for one in cells:
+        if one.place not in done and all(teacher.place in ready for _, teacher in one.teachers):
+            ready[one.place] = _ready(one, ready, ground, hands.reporter)
+    known = {place: cell.known_result(each.cell, each.key, ground) for place, each in ready.items()}
+    needed = _needed(ready, known, ground)
+    waiting = 0
+    for one in cells:
+        found = known.get(one.place)
+        if one.place in done:
+            continue
+        if found is not None:
+            results.forget_failure(found.identity, ground.results)
+        if found is not None and one.place not in needed:
+            done[one.place] = found
+            continue
+        waiting += 1
+        done[one.place] = _walk_or_skip(one, ready.get(one.place), done, ground, hands)
+    show_table(tables.score_rows(done[one.place] for one in cells), tables.SCORES)
+    for line in tables.reasons(done[one.place] for one in cells):
         hands.reporter.say(line)
     if not waiting and not refused:
         hands.reporter.say("nothing to do: every cell has its result")
-    return local.worst(done) is Outcome.OK
+    return local.worst(done.values()) is Outcome.OK
 
 
-def _ready(one: Cell, ground: Ground, reporter: Reporter) -> Ready:
+def _needed(ready: Mapping[Path, Ready], known: Mapping[Path, Result | None], ground: Ground) -> set[Path]:
+    """Cells with a result that are walked all the same: a student waits for their weights, which are gone."""
+    needed: set[Path] = set()
+    for place in reversed(list(ready)):  # students before their teachers
+        if known[place] is None or place in needed:
+            needed |= {
+                teacher.cell.place for _, teacher in ready[place].teachers if not cell.has_trained(teacher, ground)
+            }
+    return needed
+
+
+def _walk_or_skip(one: Cell, ready: Ready | None, done: Mapping[Path, Result], ground: Ground, hands: Hands) -> Result:
+    for name, teacher in one.teachers:
+        found = done[teacher.place]
+        if found.outcome is not Outcome.OK:
+            title = f"{teacher.system.title} (split {teacher.split}, seed {teacher.seed})"
+            problem = f"Its teacher {name}, {title}, ended as {found.outcome}."
+            return cell.skipped(one, ground, Mistake("teacher.failed", problem, "Mend the teacher and run again."))
+    assert ready is not None  # noqa: S101 - a cell is not ready only where a teacher is not
+    return _walk(ready, ground, hands)
+
+
+def _ready(one: Cell, others: Mapping[Path, Ready], ground: Ground, reporter: Reporter) -> Ready:
     """The cell with its clips packed, and so with its key."""
-    training, test = _stores(one, ground)
+    training, test = cell.stores(one, ground)
     telling = partial(reporter.step, f"packing waveforms at {training.sample_rate} Hz")
     if one.rows is not None:
         packing.pack(training, ground.dataset, one.rows, telling)
     test.pack(telling)
-    found = plan.digests(one, ground.dataset, training, test)
-    return Ready(one, training, test, found, plan.key(one, ground.track, found, ground.choice.device))
-
-
-def _stores(one: Cell, ground: Ground) -> tuple[Layout, TestClips]:
-    """Where the training and the test clips of a cell are packed."""
-    rate, seconds = one.system.check.sample_rate, ground.track.clip_seconds
-    assert rate is not None  # noqa: S101 - a check that ended well has it
-    training = store.layout(ground.dataset, rate, seconds, "int16", ground.cache)
-    return training, test_clips.shuffled(ground.dataset, rate, seconds, ground.cache)
+    teachers = tuple((name, others[teacher.place]) for name, teacher in one.teachers)
+    keys = {name: teacher.key for name, teacher in teachers}
+    found = plan.digests(one, ground.dataset, training, test, keys)
+    return Ready(one, training, test, found, plan.key(one, ground.track, found, ground.choice.device), teachers)
 
 
 def _walk(ready: Ready, ground: Ground, hands: Hands) -> Result:
@@ -195,49 +233,8 @@ def _walk(ready: Ready, ground: Ground, hands: Hands) -> Result:
         except Mistake as mistake:
             if mistake.rule not in cell.LEFT_ALONE:
                 raise
-            return cell.skipped(ready, ground, mistake)
+            return cell.skipped(one, ground, mistake, ready)
 
 
 def _tell(progress: Progress, stage: str, done: int, total: int, metrics: str) -> None:
     progress(done, total, f"{stage} {metrics}")
-
-
-def show_plan(cells: Iterable[Cell], ground: Ground) -> None:
-    """Prints every cell with what is known of it: finished, or to run and about how long that takes."""
-    show_table([_plan_row(one, ground) for one in cells], tables.PLAN)
-
-
-def _plan_row(one: Cell, ground: Ground) -> tables.Row:
-    clips = "none" if one.rows is None else f"{len(one.rows):,}"
-    start = (f"{one.system.entry.name}/{one.system.name}", one.split, str(one.seed), clips)
-    if one.system.check.outcome is not Outcome.OK:
-        return (*start, one.system.check.outcome, "")
-    state = "finished" if _is_finished(one, ground) else "to run"
-    return (*start, state, "" if state == "finished" else _estimate(one, ground))
-
-
-def _is_finished(one: Cell, ground: Ground) -> bool:
-    """Whether the cell has its result; nothing is packed to find out."""
-    training, test = _stores(one, ground)
-    if not test.packed or (one.rows is not None and not store.holds(training, ground.dataset, one.rows)):
-        return False
-    key = plan.key(one, ground.track, plan.digests(one, ground.dataset, training, test), ground.choice.device)
-    return _finished(one, key, ground) is not None
-
-
-def _finished(one: Cell, key: str, ground: Ground) -> Result | None:
-    """The cell's result; one of a quick run does not stand for an official one, though its stages do."""
-    official = not ground.choice.unofficial(ground.track)
-    return results.finished(one.identity, key, ground.results, official=official)
-
-
-def _estimate(one: Cell, ground: Ground) -> str:
-    """From an earlier result of this system on this track: its stages' seconds, by the number of training clips."""
-    folder = one.identity.path(ground.results).parent
-    for _, found in results.read_all([folder]):
-        if isinstance(found, Result) and found.scores and found.device == ground.choice.device:
-            rows = ground.dataset.splits.get(found.identity.split)
-            share = len(one.rows) / len(rows) if one.rows is not None and rows is not None else 1.0
-            seconds = found.stages["train"].seconds * share + found.stages["predict"].seconds
-            return f"about {seconds / 60:.1f} min, by split {found.identity.split} on {found.created[:10]}"
-    return "no earlier result to judge by"

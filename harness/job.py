@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from harness.data.store import Layout
 from harness.outcomes import Outcome
 from harness.results import Complexity, Reason
@@ -29,11 +31,18 @@ class TrainingFiles(Record):
     list_file: Path
 
 
+class TeacherFiles(Record):
+    """A trained teacher: its entry and the folder of its cell."""
+
+    entry: Path
+    folder: Path
+
+
 class Job(Record):
     """One stage of one cell.
 
     `typed_in` is the folder the command was typed in, for paths in the settings; `test_devices` are given on tracks
-    that reveal them.
+    that reveal them. `edition` is None where no limits hold: on tracks without them, and for teachers.
     """
 
     stage: Stage
@@ -47,6 +56,7 @@ class Job(Record):
     seed: int = 0
     batch_size: int = 256
     training: TrainingFiles | None = None
+    teachers: dict[str, TeacherFiles] = Field(default_factory=dict)
     test: Layout | None = None
     test_devices: tuple[str, ...] | None = None
 
@@ -86,3 +96,5 @@ class Answer(Record):
 TRAINED = "trained.pt"
 CHECKPOINT = "checkpoint.pt"
 LOGITS = "logits.npy"
+SNAPSHOT = "snapshot-{epoch}.pt"
+SNAPSHOT_LOGITS = "snapshot-{epoch}.npy"

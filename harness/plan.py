@@ -11,9 +11,10 @@ from harness import tracks
 from harness.data.dataset import Dataset, Rows
 from harness.data.store import Layout, data_digest
 from harness.data.test_clips import TestClips
-from harness.entry import Entry
+from harness.entry import Entry, Need
 from harness.files import digest_of_value
 from harness.job import Answer, TaskWords
+from harness.needs import teacher_names
 from harness.outcomes import Mistake, nearest
 from harness.provenance import package_versions
 from harness.results import Digests, Identity
@@ -52,23 +53,37 @@ class Choice:
 
 @dataclass(frozen=True)
 class System:
-    """A system that was built and checked: its whole configuration is known."""
+    """A system that was built and checked: its whole configuration is known. `teachers` are the systems it needs."""
 
     entry: Entry
     name: str
     settings: Mapping[str, Any]
     check: Answer
+    teachers: tuple[tuple[Need, System], ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"{self.entry.name}/{self.name}"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """System x track x split x seed. `rows` are the training clips, None where the track names no training list."""
+    """System x track x split x seed. `rows` are the training clips, None where the track names no training list.
+
+    `teachers` are the cells it learns from, of the same split, by the names that `run.teachers` has for them.
+    """
 
     system: System
     split: str
     seed: int
     rows: Rows | None
     identity: Identity
+    teachers: tuple[tuple[str, Cell], ...] = ()
+
+    @property
+    def place(self) -> Path:
+        """Where its record lies under a folder of results: what tells two cells apart."""
+        return self.identity.path(Path())
 
 
 def chosen_splits(track: Track, choice: Choice) -> tuple[str, ...]:
@@ -108,14 +123,14 @@ def preset(track: Track, choice: Choice) -> str | None:
     return choice.preset or track.preset
 
 
-def settings(entry: Entry, system: str, track: Track, choice: Choice) -> dict[str, Any]:
-    """The fields of a system that differ from the defaults of its `Config`."""
+def settings(entry: Entry, system: str, track: Track, choice: Choice, *, changed: bool = True) -> dict[str, Any]:
+    """The fields of a system that differ from the defaults of its `Config`; `changed`: those of --set among them."""
     presets = entry.submission.presets
     if choice.preset and choice.preset not in presets:
         problem = f'{entry.name} has no preset "{choice.preset}".'
         raise Mistake("entry.preset", problem, nearest(choice.preset, presets))
     fields = presets.get(preset(track, choice) or "", {})
-    return {**entry.system(system).config, **fields, **(choice.settings or {})}
+    return {**entry.system(system).config, **fields, **((choice.settings or {}) if changed else {})}
 
 
 def task_words(track: Track) -> TaskWords:
@@ -129,36 +144,47 @@ def task_words(track: Track) -> TaskWords:
     )
 
 
-def cells(systems: Iterable[System], track: Track, dataset: Dataset, choice: Choice) -> list[Cell]:
-    """Every cell of the choice, in the order in which they are walked."""
-    return [
-        Cell(
-            system,
-            split,
-            seed,
-            dataset.splits.get(split),
-            Identity(
-                track=track.name,
-                entry=system.entry.name,
-                system=system.name,
-                split=split,
-                seed=seed,
-                settings=dict(choice.settings or {}),
-                preset=choice.preset if choice.preset != track.preset else None,
-            ),
+def cells(systems: Iterable[System], track: Track, dataset: Dataset, choice: Choice, changed: Path) -> list[Cell]:
+    """Every cell of the choice with those it needs, each behind its teachers: the order in which they are walked.
+
+    `changed` is the folder of the entry whose fields --set changes.
+    """
+    found: dict[Path, Cell] = {}
+
+    def cell(system: System, split: str, seed: int) -> Cell:
+        teachers = tuple(
+            (name, cell(teacher, split, teacher_seed))
+            for need, teacher in system.teachers
+            for name, teacher_seed in zip(teacher_names(need), need.seeds or (seed,), strict=True)
         )
-        for system in systems
-        for split in chosen_splits(track, choice)
-        for seed in chosen_seeds(track, choice)
-    ]
+        identity = Identity(
+            track=track.name,
+            entry=system.entry.name,
+            system=system.name,
+            split=split,
+            seed=seed,
+            settings=dict(choice.settings or {}) if system.entry.folder == changed else {},
+            preset=choice.preset if choice.preset != track.preset else None,
+        )
+        one = Cell(system, split, seed, dataset.splits.get(split), identity, teachers)
+        return found.setdefault(one.place, one)
+
+    for system in systems:
+        for split in chosen_splits(track, choice):
+            for seed in chosen_seeds(track, choice):
+                cell(system, split, seed)
+    return list(found.values())
 
 
-def digests(cell: Cell, dataset: Dataset, store: Layout, test: TestClips) -> Digests:
-    """What goes into the cell: entry, named files, lists, and the audio itself."""
+def digests(
+    cell: Cell, dataset: Dataset, store: Layout, test: TestClips, teachers: Mapping[str, str] | None = None
+) -> Digests:
+    """What goes into the cell: entry, named files, lists, the audio itself, and its teachers, by their keys."""
     training = [] if cell.rows is None else [store.fingerprint(cell.rows)]
     return Digests(
         entry=cell.system.entry.digest,
         files=cell.system.check.files or {},
+        teachers=dict(teachers or {}),
         training_list=None if cell.rows is None else list_digest(dataset, cell.rows),
         test_list=list_digest(dataset, dataset.test),
         data=data_digest(*training, test.fingerprint),

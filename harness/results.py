@@ -113,10 +113,11 @@ class Provenance(Record):
 
 
 class Digests(Record):
-    """SHA-256 of what went into a result and of the weights that came out."""
+    """SHA-256 of what went into a result and of the weights that came out; `teachers`: the keys of their cells."""
 
     entry: str
     files: dict[str, str] = Field(default_factory=dict)
+    teachers: dict[str, str] = Field(default_factory=dict)
     training_list: str | None = None
     test_list: str | None = None
     data: str | None = None
@@ -146,7 +147,7 @@ class Identity(Record):
 
 
 class Result(Record):
-    """The record of one cell."""
+    """The record of one cell; `snapshots` are scores after single epochs, for tables over the mean of the last ones."""
 
     schema_version: Literal[1] = 1
     key: str
@@ -171,6 +172,7 @@ class Result(Record):
     stages: dict[str, StageRecord] = Field(default_factory=dict)
     complexity: Complexity | None = None
     scores: Scores | None = None
+    snapshots: dict[int, Scores] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -76,14 +76,22 @@ class StoredData:
         return len(self._clips.rows)
 
     def batches(
-        self, batch_size: int, generator: torch.Generator | None = None, *, drop_last: bool = False
+        self,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        *,
+        drop_last: bool = False,
+        weights: Tensor | None = None,
     ) -> Iterator[Batch]:
         """One epoch; the order depends on the generator only, not on where the clips are kept."""
         if not len(self):
             problem = "This track names no training list, and the system wants to train."
             raise Mistake("data.no_training", problem, "Give the system a checkpoint, or the track a split.")
         count = len(self)
-        order = torch.randperm(count, generator=generator) if generator else torch.arange(count)
+        if weights is not None:
+            order = torch.multinomial(weights, count, replacement=True, generator=generator)
+        else:
+            order = torch.randperm(count, generator=generator) if generator else torch.arange(count)
         stops = [*range(0, count, batch_size), count]
         parts = [order[start:stop] for start, stop in pairwise(stops)]
         if drop_last and len(parts) > 1 and len(parts[-1]) < batch_size:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from baselines import augmentations
+from baselines.augmentations import FreqMixStyle, Steps
 from baselines.frontends import DCASE_2024, LogMel
 from baselines.models.cp_mobile import conv_norm
-from baselines.training import Recipe, fit
-from harness import contract
-from harness.contract import Batch, Classifier, Clips, Run, Task, TrainingData
+from baselines.training import Recipe, WarmupCosine, fit, objective
+from baselines.training.schedules import AnySchedule
+from harness.contract import Classifier, Clips, Run, Task, TrainingData
 
 
-class Config(contract.Config):
-    """Every knob. A system in submission.toml and `--set key=value` override these."""
+class Config(Recipe):
+    """Every knob: those of the loop (baselines/training/recipe.py) and these. submission.toml and `--set` override."""
 
     channels: int = Field(default=16, ge=8)
     epochs: int = Field(default=50, ge=1)
     batch_size: int = Field(default=64, ge=2)
     learning_rate: float = Field(default=0.003, gt=0)
-    mixstyle_probability: float = Field(default=0.4, ge=0, le=1)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    schedule: AnySchedule = WarmupCosine(warmup_steps=20)
+    augmentations: Steps = (FreqMixStyle(probability=0.4, alpha=0.3),)
 
 
 class MyClassifier(Classifier):
@@ -40,6 +41,7 @@ class MyClassifier(Classifier):
         )
         super().__init__(LogMel(DCASE_2024), network, DCASE_2024.sample_rate)
         self.config = config
+        self.task = task
 
 
 def build(config: Config, task: Task) -> Classifier:
@@ -50,17 +52,8 @@ def build(config: Config, task: Task) -> Classifier:
 def train(classifier: MyClassifier, data: TrainingData, run: Run) -> Classifier:
     """Trains on the split; draw everything random from `run.generator`."""
     config = classifier.config
-    classifier.to(run.device)
-
-    def logits(network: nn.Module, batch: Batch) -> Tensor:
-        with torch.no_grad():
-            features = classifier.frontend(batch.waveforms)
-            if augmentations.chance(config.mixstyle_probability, run.generator):
-                features = augmentations.freq_mixstyle(features, 0.3, run.generator)
-        return network(features)  # type: ignore[no-any-return]
-
-    recipe = Recipe(config.epochs, config.batch_size, config.learning_rate, weight_decay=1e-4, warmup_steps=20)
-    fit(classifier.network, logits, data, run, recipe)
+    losses = objective(classifier, config, config.augmentations, data, run, classifier.task.n_classes)
+    fit(classifier, losses, data, run, config)
     return classifier
 
 

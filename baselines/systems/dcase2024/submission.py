@@ -6,23 +6,22 @@ Freq-MixStyle with probability 0.4, AdamW with 2,000 warm-up steps and a cosine,
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from baselines import augmentations, half_precision
+from baselines import half_precision
+from baselines.augmentations import FreqMixStyle, FrequencyMask, Roll, Steps
 from baselines.frontends import DCASE_2024, LogMel
 from baselines.models.cp_mobile import STRIDES_2024, CPMobile, Shape
 from baselines.pretrained import load_weights
-from baselines.training import Recipe, fit
-from harness import contract
-from harness.contract import Batch, Classifier, Clips, Run, Task, TrainingData
+from baselines.training import Recipe, WarmupCosine, fit, objective
+from baselines.training.schedules import AnySchedule
+from harness.contract import Classifier, Clips, Run, Task, TrainingData
 
 
-class Config(contract.Config):
+class Config(Recipe):
     """Every knob of the baseline; the defaults are those of the official training script."""
 
     base_channels: int = Field(default=32, ge=8)
@@ -32,13 +31,8 @@ class Config(contract.Config):
     batch_size: int = Field(default=256, ge=2)
     learning_rate: float = Field(default=0.005, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
-    warmup_steps: int = Field(default=2000, ge=0)
-    minimum_steps: int = Field(default=0, ge=0)
-    roll_seconds: float = Field(default=0.1, ge=0)
-    frequency_mask: int = Field(default=48, ge=0, le=256)
-    mixstyle_probability: float = Field(default=0.4, ge=0, le=1)
-    mixstyle_alpha: float = Field(default=0.3, gt=0)
-    compile: bool = False
+    schedule: AnySchedule = WarmupCosine(warmup_steps=2000)
+    augmentations: Steps = (Roll(seconds=0.1), FrequencyMask(limit=48), FreqMixStyle(probability=0.4, alpha=0.3))
     checkpoint: Path | None = None
 
 
@@ -55,6 +49,7 @@ class Baseline(Classifier):
         )
         super().__init__(LogMel(DCASE_2024), CPMobile(shape, task.n_classes), DCASE_2024.sample_rate)
         self.config = config
+        self.task = task
 
 
 def build(config: Config, task: Task) -> Classifier:
@@ -66,20 +61,14 @@ def build(config: Config, task: Task) -> Classifier:
 
 def train(classifier: Baseline, data: TrainingData, run: Run) -> Classifier:
     """Trains at 32 bit, or takes the checkpoint that the configuration names; returns 16-bit weights either way."""
+    config = classifier.config
     classifier.network.float()
-    if classifier.config.checkpoint is not None:
-        load_weights(classifier.network, classifier.config.checkpoint)
+    if config.checkpoint is not None:
+        load_weights(classifier.network, config.checkpoint)
     else:
-        classifier.to(run.device)
-        fit(
-            classifier.network,
-            partial(_logits, classifier, run.generator),
-            data,
-            run,
-            _recipe(classifier.config),
-        )
-    classifier.network.half()
-    return classifier
+        losses = objective(classifier, config, config.augmentations, data, run, classifier.task.n_classes)
+        fit(classifier, losses, data, run, config, finish=_rounded)
+    return _rounded(classifier)
 
 
 def predict(classifier: Classifier, clips: Clips) -> Tensor:
@@ -87,32 +76,6 @@ def predict(classifier: Classifier, clips: Clips) -> Tensor:
     return half_precision.logits(classifier.network, classifier.frontend(clips.waveforms))
 
 
-def _recipe(config: Config) -> Recipe:
-    return Recipe(
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        warmup_steps=config.warmup_steps,
-        minimum_steps=config.minimum_steps,
-        compile=config.compile,
-    )
-
-
-def _logits(classifier: Baseline, generator: torch.Generator, network: nn.Module, batch: Batch) -> Tensor:
-    """Logits of a training batch; `network` is the classifier's, maybe compiled."""
-    logits: Tensor = network(augmented_features(classifier, batch.waveforms, generator))
-    return logits
-
-
-@torch.no_grad()
-def augmented_features(classifier: Baseline, waveforms: Tensor, generator: torch.Generator) -> Tensor:
-    """Log-mel features (batch, 1, 256, 65) of rolled waveforms, with masked bands and mixed styles."""
-    config, frontend = classifier.config, classifier.frontend
-    assert isinstance(frontend, LogMel)  # noqa: S101 - for the type checker; `Baseline` builds it
-    limit = round(config.roll_seconds * classifier.sample_rate)
-    mel = frontend.mel(augmentations.roll_waveforms(waveforms, limit, generator))
-    features = frontend.log(augmentations.mask_frequencies(mel, config.frequency_mask, generator))
-    if augmentations.chance(config.mixstyle_probability, generator):
-        features = augmentations.freq_mixstyle(features, config.mixstyle_alpha, generator)
-    return features
+def _rounded(classifier: Classifier) -> Classifier:
+    classifier.network.half()
+    return classifier
