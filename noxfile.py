@@ -27,6 +27,13 @@ def evaluate(session: nox.Session) -> None:
 
 
 @nox.session
+def study(session: nox.Session) -> None:
+    """A paper's table, measured beside printed: nox -s study -- ENTRY [NAME] [--dry-run]."""
+    install(session)
+    session.run("python", "-m", "harness", "study", *session.posargs)
+
+
+@nox.session
 def check(session: nox.Session) -> None:
     """Contract and limits, in seconds, nothing trained: nox -s check -- ENTRY."""
     install(session)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from harness import evaluation, scaffold
-from harness.console import Reporter
+from harness import evaluation, scaffold, studies, tables
+from harness.console import Reporter, show_table
 from harness.data import verbs as data_verbs
 from harness.evaluation import Hands, Places
 from harness.files import disk_mistake
@@ -64,6 +64,27 @@ def evaluate(options: argparse.Namespace, reporter: Reporter) -> bool:
     return fine
 
 
+def study(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """A paper's table, run again: measured beside printed. Without a name: the entry's studies."""
+    from leaderboard import printed, site  # noqa: PLC0415 - only the verbs that show printed numbers need it
+
+    read = studies.reader(options.entry)
+    if options.name is None:
+        show_table(studies.listed(read), tables.STUDIES)
+        return True
+    chosen = studies.load(read, options.name)
+    table = printed.paper(chosen.paper).table(chosen.table)
+    places = _places(options)
+    with Nursery() as nursery:
+        fine = studies.run(
+            read, chosen, table, options.track or chosen.track, _choice(options), places, Hands(nursery, reporter),
+            dry_run=options.dry_run,
+        )  # fmt: skip
+    if not options.dry_run:
+        reporter.say(f"page: {site.build([places.results], options.out).index}")
+    return fine
+
+
 def check(options: argparse.Namespace, reporter: Reporter) -> bool:
     """Contract and limits, nothing trained."""
     with Nursery() as nursery:
@@ -105,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dcase-bench", description="A referee for acoustic scene classification.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _evaluate_options(_verb(verbs, "evaluate", evaluate))
+    _study_options(_verb(verbs, "study", study))
     _entry_options(_verb(verbs, "check", check))
     data_verbs.add(verbs.add_parser("data", help=DATA, description=DATA, epilog=EPILOG))
     making = _verb(verbs, "new", new)
@@ -131,32 +153,47 @@ def _verb(
 
 
 def _entry_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("entry", type=Path, help="folder with submission.toml and submission.py")
-    parser.add_argument("--track", default="demo", help="name of a track, or path of its TOML file (default: demo)")
+    _common_options(parser, track="demo")
     parser.add_argument(
         "--system", nargs="+", action="extend", default=[], metavar="NAME", help="systems (default: all but teachers)"
     )
+
+
+def _common_options(parser: argparse.ArgumentParser, track: str | None) -> None:
+    parser.add_argument("entry", type=Path, help="folder with submission.toml and submission.py")
+    default = f"default: {track}" if track else "default: the study's"
+    parser.add_argument("--track", default=track, help=f"name of a track, or path of its TOML file ({default})")
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="override a field")
     parser.add_argument("--preset", help="a preset of the entry (default: the track's)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda when there is one")
     parser.add_argument(
         "--cache", type=Path, default=Path(".cache"), metavar="DIR", help="packed data, finished stages"
     )
-    parser.set_defaults(split=[], seed=[], quick=False, data=None, splits=None, results=Path("reports/results"))
+    parser.set_defaults(
+        system=[], split=[], seed=[], quick=False, data=None, splits=None, results=Path("reports/results")
+    )
 
 
 def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     _entry_options(parser)
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the data set")
-    parser.add_argument("--splits", type=Path, metavar="DIR", help="folder of the split lists")
+    _run_options(parser)
     parser.add_argument(
         "--split", nargs="+", action="extend", metavar="SPLIT", help="training splits (default: the track's)"
     )
-    parser.add_argument(
-        "--seed", nargs="+", action="extend", type=int, metavar="N", help="seeds (default: the track's)"
-    )
     parser.add_argument("--quick", action="store_true", help="the smallest split and one seed; not official")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan, train nothing")
+
+
+def _study_options(parser: argparse.ArgumentParser) -> None:
+    _common_options(parser, track=None)
+    parser.add_argument("name", nargs="?", help="name of the study; without it the entry's studies are listed")
+    _run_options(parser)
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--splits", type=Path, metavar="DIR", help="folder of the split lists")
+    parser.add_argument("--seed", nargs="+", action="extend", type=int, metavar="N", help="seeds (default: as given)")
+    parser.add_argument("--dry-run", action="store_true", help="draw the plan, train nothing")
     parser.add_argument("--results", type=Path, metavar="DIR", help="where results are kept (reports/results)")
     parser.add_argument("--out", type=Path, default=Path("reports/site"), metavar="DIR", help="where pages are written")
 

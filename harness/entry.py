@@ -15,6 +15,9 @@ from harness.files import digest_of_files
 from harness.outcomes import Mistake, nearest
 from harness.validated import Record, plain, read_text, read_toml
 
+STUDIES = "studies"
+"""The folder of an entry's studies."""
+
 REQUIRED = ("Config", "build", "train", "predict")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """Stands in file names, so it has no slashes."""
@@ -166,7 +169,7 @@ def _sources(folder: Path) -> Iterator[tuple[str, Path]]:
     A package that is run only because something inside it was imported has none of its functions called: what these
     would import is left out. A network's change is then no change of every entry that uses another.
     """
-    own = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    own = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _aside(path.relative_to(folder))]
     for path in own:
         yield f"entry/{path.relative_to(folder).as_posix()}", path
     waiting = [(path, True) for path in own if path.suffix == ".py"]
@@ -180,6 +183,11 @@ def _sources(folder: Path) -> Iterator[tuple[str, Path]]:
                     yield name, found
                 seen[found] = wanted and called
                 waiting.append((found, wanted and called))
+
+
+def _aside(path: Path) -> bool:
+    """Files of an entry that do not decide what its systems do: compiled ones, and studies, which only list them."""
+    return "__pycache__" in path.parts or path.parts[0] == STUDIES
 
 
 def _imported(module: ast.Module, *, in_functions: bool) -> Iterator[tuple[str, bool]]:

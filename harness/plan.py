@@ -26,6 +26,9 @@ CONTRACT_VERSION = 1
 RULES_VERSION = 2
 """Version of how networks are counted and predictions scored: a new one means new results."""
 
+PAPER = "paper"
+"""The preset of the official tracks: the defaults of an entry's `Config` where it says nothing else."""
+
 QUICK = "it is a quick run: the smallest split and one seed"
 
 
@@ -126,9 +129,9 @@ def preset(track: Track, choice: Choice) -> str | None:
 def settings(entry: Entry, system: str, track: Track, choice: Choice, *, changed: bool = True) -> dict[str, Any]:
     """The fields of a system that differ from the defaults of its `Config`; `changed`: those of --set among them."""
     presets = entry.submission.presets
-    if choice.preset and choice.preset not in presets:
+    if choice.preset and choice.preset not in {*presets, PAPER}:
         problem = f'{entry.name} has no preset "{choice.preset}".'
-        raise Mistake("entry.preset", problem, nearest(choice.preset, presets))
+        raise Mistake("entry.preset", problem, nearest(choice.preset, [*presets, PAPER]))
     fields = presets.get(preset(track, choice) or "", {})
     return {**entry.system(system).config, **fields, **((choice.settings or {}) if changed else {})}
 
@@ -141,6 +144,28 @@ def task_words(track: Track) -> TaskWords:
         clip_seconds=track.clip_seconds,
         devices=devices,
         device_revealed=track.device_revealed,
+    )
+
+
+def identity_of(
+    entry: str,
+    system: str,
+    track: Track,
+    split: str,
+    seed: int,
+    choice: Choice,
+    settings: Mapping[str, Any] | None,
+) -> Identity:
+    """Which cell it is; the track's own preset goes without saying."""
+    preset = choice.preset if choice.preset != track.preset else None
+    return Identity(
+        track=track.name,
+        entry=entry,
+        system=system,
+        split=split,
+        seed=seed,
+        settings=dict(settings or {}),
+        preset=preset,
     )
 
 
@@ -157,15 +182,8 @@ def cells(systems: Iterable[System], track: Track, dataset: Dataset, choice: Cho
             for need, teacher in system.teachers
             for name, teacher_seed in zip(teacher_names(need), need.seeds or (seed,), strict=True)
         )
-        identity = Identity(
-            track=track.name,
-            entry=system.entry.name,
-            system=system.name,
-            split=split,
-            seed=seed,
-            settings=dict(choice.settings or {}) if system.entry.folder == changed else {},
-            preset=choice.preset if choice.preset != track.preset else None,
-        )
+        settings = choice.settings if system.entry.folder == changed else None
+        identity = identity_of(system.entry.name, system.name, track, split, seed, choice, settings)
         one = Cell(system, split, seed, dataset.splits.get(split), identity, teachers)
         return found.setdefault(one.place, one)
 

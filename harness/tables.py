@@ -26,6 +26,8 @@ SCORES = (
     "unseen %",
     "gap",
 )
+STUDY = ("row", "column", "printed", "measured", "runs", "difference", "95 % interval")
+STUDIES = ("study", "title", "track", "cells")
 PLAN = ("system", "split", "seed", "training clips", "state", "estimate")
 
 

@@ -167,7 +167,7 @@ def test_the_digest_of_a_list_ignores_clips_that_are_not_on_it(small: tuple[Trac
 def test_cells_come_system_by_system_split_by_split_seed_by_seed(small: tuple[Track, Dataset]) -> None:
     loaded, data = small
     systems = [System(entry(), name, {}, Answer(outcome=Outcome.OK)) for name in ("S1", "S2")]
-    found = plan.cells(systems, loaded, data, Choice(splits=("50", "100"), seeds=(3, 1)))
+    found = plan.cells(systems, loaded, data, Choice(splits=("50", "100"), seeds=(3, 1)), entry().folder)
     names = [(one.identity.system, one.identity.split, one.identity.seed) for one in found]
     expected = [(system, split, seed) for system in ("S1", "S2") for split in ("50", "100") for seed in (3, 1)]
     assert names == expected
@@ -182,7 +182,7 @@ def test_what_was_changed_is_part_of_a_cell_s_identity(small: tuple[Track, Datas
     loaded, data = small
     systems = [System(entry(), "S1", {}, Answer(outcome=Outcome.OK))]
     plain, changed, other = (
-        plan.cells(systems, loaded, data, choice)[0].identity
+        plan.cells(systems, loaded, data, choice, entry().folder)[0].identity
         for choice in (Choice(), Choice(settings={"width": 3}), Choice(preset="long"))
     )
     assert (plain.settings, plain.preset) == ({}, None)
@@ -194,7 +194,7 @@ def test_a_track_without_training_lists_has_cells_without_clips(small: tuple[Tra
     loaded, data = small
     bare = loaded.model_copy(update={"splits": {}, "default_splits": None})
     systems = [System(entry(), "S1", {}, Answer(outcome=Outcome.OK))]
-    (found,) = plan.cells(systems, bare, replace(data, splits={}), Choice())
+    (found,) = plan.cells(systems, bare, replace(data, splits={}), Choice(), entry().folder)
     assert (found.split, found.rows) == ("none", None)
 
 
