@@ -22,19 +22,24 @@ def for_inference(network: N, dtype: torch.dtype = torch.float32, *, channels_la
     and `heads` take and give that one). Channels-last is two to seven times faster for depthwise convolutions on a CPU
     (facts/speed.md, 5) and does nothing to transformers.
     """
-    copied = copy.deepcopy(network).eval()
-    for convolution, norm in list(foldable(copied)):
-        folded = fuse_conv_bn_eval(
-            cast("nn.Conv2d", copied.get_submodule(convolution)), cast("nn.BatchNorm2d", copied.get_submodule(norm))
-        )
-        _replace(copied, convolution, folded)
-        _replace(copied, norm, nn.Identity())
-    copied = copied.to(dtype)
+    copied = folded(network).to(dtype)
     if channels_last:
         copied.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     copied.register_forward_pre_hook(_features_in_the_network_s_dtype)
     copied.register_forward_hook(_logits_in_single_precision)
     return copied.eval().requires_grad_(requires_grad=False)
+
+
+def folded(network: N) -> N:
+    """A copy of `network` in evaluation mode, its batch norms folded into the convolutions before them."""
+    copied = copy.deepcopy(network).eval()
+    for convolution, norm in list(foldable(copied)):
+        fused = fuse_conv_bn_eval(
+            cast("nn.Conv2d", copied.get_submodule(convolution)), cast("nn.BatchNorm2d", copied.get_submodule(norm))
+        )
+        replace(copied, convolution, fused)
+        replace(copied, norm, nn.Identity())
+    return copied
 
 
 def foldable(network: nn.Module) -> Iterator[Pair]:
@@ -55,7 +60,8 @@ def foldable(network: nn.Module) -> Iterator[Pair]:
                 yield f"{prefix}.{convolution}".lstrip("."), f"{prefix}.{norm}".lstrip(".")
 
 
-def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
+def replace(network: nn.Module, name: str, module: nn.Module) -> None:
+    """Puts `module` in the place of the network's submodule `name`."""
     parent, _, child = name.rpartition(".")
     setattr(network.get_submodule(parent), child, module)
 

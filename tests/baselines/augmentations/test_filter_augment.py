@@ -57,13 +57,11 @@ def test_every_band_has_its_least_number_of_rows(bands: int, least: int, spare: 
 def test_linear_gains_are_numpy_s_in_decibels_both_ends_included() -> None:
     decibels = torch.randn(3, 4, generator=seeded()).double() * 5
     edges = [0, 1, 7, 20]
-    expected = np.concatenate(
-        [
-            np.linspace(decibels[:, band], decibels[:, band + 1], edges[band + 1] - edges[band], axis=1)
-            for band in range(3)
-        ],
-        axis=1,
-    )
+    points = decibels.numpy()
+    bands = [
+        np.linspace(points[:, band], points[:, band + 1], edges[band + 1] - edges[band], axis=1) for band in range(3)
+    ]
+    expected = np.concatenate(bands, axis=1)
     assert relative(20 * linear_gains(decibels, edges).log10(), torch.from_numpy(expected)) < 1e-12
 
 
@@ -116,7 +114,7 @@ def test_gains_are_uniform_in_decibels(form: str) -> None:
 
 def test_linear_gains_bend_at_the_edges_and_nowhere_else() -> None:
     found = decibels_of(FilterAugment(least_bands=3, most_bands=3), 5, 60, 3)
-    bends = np.abs(np.diff(found, n=2)).max(0) > 1e-6
+    bends = np.abs(np.diff(found, n=2)).max(0) > 1e-4
     flat = np.flatnonzero(np.abs(np.diff(found)).max(0) < 1e-9)  # the rows on both sides of an edge
     assert len(flat) == 2
     assert set(np.flatnonzero(bends)) == {place for edge in flat for place in (edge - 1, edge)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 import scipy.stats
 import torch
 import torchaudio.functional
-from torch import Tensor
 
 from baselines.augmentations import CellNoise, FrequencyMask, RollFrames, TimeMask
 from baselines.augmentations.spectrograms import mask_frames, mask_frequencies
@@ -87,7 +85,7 @@ def test_a_mask_of_no_frequencies_or_frames_is_none() -> None:
 
 
 @pytest.mark.parametrize(("inclusive", "shifts"), [(True, range(-10, 11)), (False, range(-10, 10))])
-def test_rolls_of_frames_are_circular_and_each_as_likely(inclusive: bool, shifts: range) -> None:  # noqa: FBT001
+def test_rolls_of_frames_are_circular_and_each_as_likely(inclusive: bool, shifts: range) -> None:
     x = torch.arange(30.0).expand(8400, 2, 3, 30).clone()
     x[:, 1, 2] += 100
     found = RollFrames(limit=10, inclusive=inclusive).apply(batch_of(x), seeded()).x
