@@ -30,13 +30,13 @@ __all__ = ["Batch", "Classifier", "Clips", "Config", "Mistake", "Run", "Task", "
 
 
 class Config(BaseModel):
-    """Base of an entry's `Config`: frozen, typed, and without unknown fields.
+    """Base of an entry's `Config`: frozen, typed, defaults too, and without unknown fields.
 
     A field annotated `Path` names a file or folder. It is looked for from where the command was typed, then beside
     `submission.py`; what the file holds becomes part of the result's identity.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
 
 
 @dataclass(frozen=True)

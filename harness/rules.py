@@ -42,6 +42,24 @@ RULES: tuple[Rule, ...] = (
         "def predict(classifier, clips)\n    return classifier(clips.waveforms)",
     ),
     Rule(
+        "needs.cycle",
+        "Systems do not need each other in a circle.",
+        "harness.needs:_Reader",
+        '[systems.S1]\nneeds = ["S1"]',
+    ),
+    Rule(
+        "needs.entry",
+        "`entry` in `needs` is the path of another entry, from the folder of the one that needs it.",
+        "harness.needs:_Reader",
+        '[systems.S1]\nneeds = [{ system = "S1", entry = "../nobody" }]',
+    ),
+    Rule(
+        "needs.twice",
+        "A system's teachers have names of their own.",
+        "harness.needs:_require_names",
+        '[systems.S0]\n[systems.S1]\nneeds = ["S0", { system = "S2", name = "S0" }]\n[systems.S2]',
+    ),
+    Rule(
         "contract.config",
         "`Config` is a subclass of `contract.Config`.",
         "harness.child:_require_contract",

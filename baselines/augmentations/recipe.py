@@ -80,14 +80,14 @@ def augment(steps: Steps, sample: Sample, generator: Generator) -> Sample:
 def features(steps: Steps, sample: Sample, frontend: nn.Module, generator: Generator) -> Sample:
     """The batch of waveforms, already augmented, as features: the frontend and the recipe's steps on spectrograms.
 
-    Two frontends and two generators in the same state draw the same: who mixes with whom, and where masks lie relative
-    to the height and length of the spectrogram. So a teacher with its own frontend sees what its student sees.
+    Two frontends and two generators in the same state draw the same: who mixes with whom and how much, how wide masks
+    are, and how far up and along they begin. So a teacher with its own frontend sees what its student sees.
     """
     later = steps[len(_waveform_steps(steps)) :]
     on_mel = tuple(step for step in later if step.where == "mel")
     if on_mel and not isinstance(frontend, TwoHalves):
         problem = f"{on_mel[0].kind} works on the linear mel, which {type(frontend).__name__} does not show."
-        raise Mistake("augmentation.mel", problem, 'Give the step domain = "log_mel", or another frontend.')
+        raise Mistake("augmentation.mel", problem, "Take steps on the log-mel, or a frontend with two halves (LogMel).")
     if not isinstance(frontend, TwoHalves):
         sample = sample.having(frontend(sample.x))
         on_log = later

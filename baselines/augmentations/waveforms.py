@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Generator, Tensor
 
 from baselines.augmentations.draws import many, some, uniform
@@ -69,6 +69,12 @@ class Noise(WaveformStep):
     least_decibels: float = 10.0
     most_decibels: float = 40.0
     probability: float = Field(default=0.5, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.most_decibels < self.least_decibels:
+            raise ValueError("most_decibels is smaller than least_decibels")
+        return self
 
     def apply(self, sample: Sample, generator: Generator) -> Sample:
         x = sample.x

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,7 +22,7 @@ class Ensemble(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["mean", "bea"] = "mean"
-    of: tuple[str | Ensemble, ...] = Field(default=())
+    of: tuple[Annotated[str, Field(min_length=1)] | Ensemble, ...] = ()
 
     def combined(self, logits: Mapping[str, Tensor]) -> Tensor:
         """Logits (batch, classes) of the ensemble, from those of each teacher."""
@@ -43,7 +43,9 @@ def bea(logits: Tensor) -> Tensor:
     """
     if logits.shape[1] < 2:
         problem = "BEA takes the variance over a batch, and this batch has one clip."
-        raise Mistake("distillation.bea", problem, "Use batches of two and more, or the mean of the logits.")
+        raise Mistake(
+            "distillation.bea", problem, "Set drop_last, use batches of two and more, or the mean of the logits."
+        )
     return logits.mean(0) + logits.var(dim=1, unbiased=True).mean(0) / len(logits)
 
 

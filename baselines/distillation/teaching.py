@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -16,7 +19,7 @@ from torchaudio.functional import resample
 from baselines.augmentations import Sample, Steps, features
 from baselines.distillation.ensembles import Ensemble
 from baselines.distillation.losses import Reduction
-from harness.contract import Classifier, Clips, Mistake, Run, Teacher, TrainingData
+from harness.contract import Batch, Classifier, Clips, Mistake, Run, Teacher, TrainingData
 
 
 class Distillation(BaseModel):
@@ -73,7 +76,7 @@ class Teachers:
             places = torch.tensor([self.places[name] for name in names])
             every = {teacher: logits[places].to(heard.x.device) for teacher, logits in self.kept.items()}
         elif self.recipe.teaching == "clean":
-            every = {name: self._asked(name, clean, heard.sample_rate) for name in self.teachers}
+            every = {name: self._asked(name, clean, heard) for name in self.teachers}
         else:
             every = self._consistent(heard, seen, steps, state)
         for name, logits in every.items():
@@ -94,30 +97,34 @@ class Teachers:
                 same = [features(steps, sample, frontend, generator).x]
                 ready.append((frontend, same[0]))
             with _showing(teacher.classifier, same[0]):
-                found[name] = self._asked(name, heard.x, heard.sample_rate)
+                found[name] = self._asked(name, heard.x, heard)
         return found
 
-    def _asked(self, name: str, waveforms: Tensor, sample_rate: int) -> Tensor:
-        """The teacher's own `predict`, without gradients."""
+    def _asked(self, name: str, waveforms: Tensor, batch: Sample) -> Tensor:
+        """The teacher's own `predict` for waveforms of a batch, without gradients."""
         teacher = self.teachers[name]
         rate = teacher.classifier.sample_rate
         with torch.no_grad():
-            return teacher.predict(Clips(_resampled(waveforms, sample_rate, rate), rate))
+            return teacher.predict(Clips(_resampled(waveforms, batch.sample_rate, rate), rate, batch.devices))
 
     def _at_rate_of(self, teacher: Teacher, heard: Sample) -> Sample:
         rate = teacher.classifier.sample_rate
-        return heard.having(_resampled(heard.x, heard.sample_rate, rate))
+        return replace(heard, x=_resampled(heard.x, heard.sample_rate, rate), sample_rate=rate)
 
     def _offline(self, name: str, data: TrainingData, run: Run) -> Tensor:
         """Logits (clips, classes) of the clean clips of `data`, kept by clip name in `run.work`."""
         path = run.work / f"teacher-{name}.npz"
         known = _known_logits(path)
         if not known.keys() >= set(data.names):
-            parts = [self._asked(name, batch.waveforms, data.sample_rate).float().cpu() for batch in data.batches(256)]
+            parts = [self._of_clean(name, batch, data) for batch in data.batches(256)]
             known = dict(zip(data.names, torch.cat(parts).numpy(), strict=True))
-            with path.open("wb") as stream:
-                np.savez(stream, names=np.array(list(known)), logits=np.stack(list(known.values())))
+            _keep_logits(known, path)
         return torch.from_numpy(np.stack([known[clip] for clip in data.names]))
+
+    def _of_clean(self, name: str, batch: Batch, data: TrainingData) -> Tensor:
+        devices = tuple(data.devices[row] for row in batch.rows.tolist())
+        sample = Sample(batch.waveforms, batch.labels, devices, data.sample_rate, self.n_classes)
+        return self._asked(name, batch.waveforms, sample).float().cpu()
 
     def _require_classes(self, name: str, logits: Tensor) -> None:
         if logits.shape[1] != self.n_classes:
@@ -128,10 +135,18 @@ class Teachers:
 def _known_logits(path: Path) -> Mapping[str, np.ndarray]:
     """Logits by clip name from a file that an interrupted run left; none where there is no whole file."""
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as stream, np.load(stream) as arrays:
             return dict(zip(arrays["names"].tolist(), arrays["logits"], strict=True))
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
         return {}
+
+
+def _keep_logits(known: Mapping[str, np.ndarray], path: Path) -> None:
+    """The file whole or not at all: a run may be killed while it writes."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as stream:
+        np.savez(stream, names=np.array(list(known)), logits=np.stack(list(known.values())))
+    part.replace(path)
 
 
 def _resampled(waveforms: Tensor, sample_rate: int, wanted: int) -> Tensor:

@@ -170,7 +170,7 @@ def _epoch(
     weights = class_weights(data.labels) if recipe.sampling == "balanced" else None
     watch = Watch(training.epoch, data)
     reported = time.monotonic()
-    for batch in data.batches(recipe.batch_size, run.generator, weights=weights):
+    for batch in data.batches(recipe.batch_size, run.generator, drop_last=recipe.drop_last, weights=weights):
         for group in training.optimiser.param_groups:
             group["lr"] = _rate(training, recipe, per_epoch, epochs)
         training.optimiser.zero_grad(set_to_none=True)

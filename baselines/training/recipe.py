@@ -30,12 +30,13 @@ class Averaging(BaseModel):
 class Recipe(Config):
     """Base of the `Config` of an entry that trains with `fit`: inherit, and give what the paper says as defaults.
 
-    `learning_rate` is the peak. Adam's weight decay is an L2 penalty, AdamW's is decoupled. `minimum_steps` adds epochs
-    where a split is so small that `epochs` of it would be fewer steps. `gradient_clip` is the largest norm of all
-    gradients. `bfloat16` computes the network, not the frontend or the loss, at 16 bit. `sampling="balanced"` draws
-    clips with replacement, all classes alike. `holdout` is the share of the training list's locations that are kept
-    apart and scored after every epoch; `keep="best"` returns the epoch that scored best on them. `snapshots` keeps the
-    last k epochs for tables over their mean. `compile` needs a C++ compiler where the training runs.
+    `learning_rate` is the peak. Adam's weight decay is an L2 penalty, AdamW's is decoupled. `minimum_steps` adds
+    epochs where a split is so small that `epochs` of it would be fewer steps. `drop_last` leaves out a last batch that
+    is smaller. `gradient_clip` is the largest norm of all gradients. `bfloat16` computes the network, not the frontend
+    or the loss, at 16 bit. `sampling="balanced"` draws clips with replacement, all classes alike. `holdout` is the
+    share of the training list's locations that are kept apart and scored after every epoch; `keep="best"` returns the
+    epoch that scored best on them. `snapshots` keeps the last k epochs for tables over their mean. `compile` needs a
+    C++ compiler where the training runs.
     """
 
     epochs: int = Field(ge=1)
@@ -46,6 +47,7 @@ class Recipe(Config):
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
     schedule: AnySchedule = Constant()
     minimum_steps: int = Field(default=0, ge=0)
+    drop_last: bool = False
     gradient_clip: float | None = Field(default=None, gt=0)
     precision: Literal["float32", "bfloat16"] = "float32"
     averaging: Averaging | None = None
@@ -56,8 +58,8 @@ class Recipe(Config):
     compile: bool = False
 
     def steps_per_epoch(self, clips: int) -> int:
-        """Batches in which as many clips are seen as there are."""
-        return math.ceil(clips / self.batch_size)
+        """Batches of an epoch; one where there are fewer clips than a batch has."""
+        return max(1, clips // self.batch_size) if self.drop_last else math.ceil(clips / self.batch_size)
 
     def epochs_of(self, clips: int) -> int:
         """Epochs on a split of `clips` clips."""

@@ -19,10 +19,10 @@ from tests import made
 PROJECT = Path(__file__).resolve().parents[2]
 BAD_ENTRIES = (PROJECT / "tests/harness/test_bad_entries.py").read_text()
 
-ABOUT_ENTRIES = ("config", "contract", "count", "entry", "limits", "predict", "stage", "weights")
+ABOUT_ENTRIES = ("config", "contract", "count", "entry", "limits", "needs", "predict", "stage", "weights")
 ABOUT_COMMANDS = {
     "entry.folder", "entry.system", "entry.preset", "entry.changed", "entry.missing", "entry.encoding",
-    "entry.unreadable",
+    "entry.unreadable", "needs.names",
 }  # fmt: skip
 """Ids that say what is wrong with a command line or a disk, not with an entry."""
 

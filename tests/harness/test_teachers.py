@@ -46,7 +46,10 @@ needs = ["teacher"]
 
 
 def entry(folder: Path, systems: str, **parts: str) -> Path:
-    return made.entry_folder(folder, toml=TOML + systems, **{"train": TAUGHT, **parts})
+    made.entry_folder(folder, toml=TOML + systems, **{"train": TAUGHT, **parts})
+    source = folder / "submission.py"
+    source.write_text(source.read_text().replace("steps: int = 30", "steps: int = 5"))
+    return folder
 
 
 def by_place(folder: Path) -> dict[str, Result]:
@@ -239,7 +242,7 @@ def test_changed_fields_are_those_of_the_named_entry_only(
     choice = Choice(systems=("a",), settings={"steps": 2})
     assert evaluation.evaluate(folder, track, choice, places, hands)
     found = by_place(places.results)
-    assert {name: one.config["steps"] for name, one in found.items()} == {"a@0": 2, "young@0": 2, "old@0": 30}
+    assert {name: one.config["steps"] for name, one in found.items()} == {"a@0": 2, "young@0": 2, "old@0": 5}
     assert "--set steps=2" in found["young@0"].command
     assert "--set" not in found["old@0"].command
 

@@ -327,6 +327,7 @@ def test_features_leave_no_gradient_and_the_clips_as_they_were(tmp_path: Path) -
     before = heard.x.clone()
     found = features(steps, heard, LogMel(SETTINGS), seeded(1))
     assert not found.x.requires_grad
+    assert not features(steps[5:], batch, LogMel(SETTINGS), seeded(1)).x.requires_grad
     assert torch.equal(x, kept)
     assert torch.equal(heard.x, before)
     assert (found.devices, found.sample_rate, found.responses) == (batch.devices, 1000, tmp_path)

@@ -65,7 +65,6 @@ class Data:
 
     sample_rate = 1000
     labels = torch.zeros(0)
-    devices: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
     locations: tuple[str, ...] = ()
 
@@ -74,6 +73,7 @@ class Data:
         every *= torch.linspace(0.05, 1, 20)[:, None]
         self.waveforms = every[list(clips)]
         self.names = tuple(f"clip-{clip}.wav" for clip in clips)
+        self.devices = ("a",) * len(clips)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -417,7 +417,7 @@ def test_what_the_student_heard_and_saw_stays_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_batch_in_bfloat16_gives_a_teacher_s_frontend_the_precision_of_its_student_s(tmp_path: Path) -> None:
-    """The student's are made outside autocast, a teacher's within: a filter bank in bfloat16 would be off by one in 100."""
+    """The student's are made outside autocast, a teacher's within: its filter bank is not to be in bfloat16."""
     student, data = classifier_of(seed=1), Data()
     teacher = Stand(classifier_of(replace(SETTINGS, hop_length=20), seed=2))
     own = teacher.classifier.frontend
