@@ -11,6 +11,8 @@ from tests.benchmarks.steps import race
 ROUNDS = 5
 
 
-@pytest.mark.parametrize("job", [name for name in JOBS if not name.startswith("merging")])
+@pytest.mark.parametrize(
+    "job", [name for name in JOBS if not name.startswith(("merging", "augmentations", "teachers"))]
+)
 def test_against_the_plain_form(benchmark: BenchmarkFixture, job: str) -> None:
     race(benchmark, job, ROUNDS, JOBS[job].clips)

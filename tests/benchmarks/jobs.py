@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,45 +10,13 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor, nn
 
-from baselines import augmentations, frontends
+from baselines import frontends
+from baselines.augmentations.mixstyle import freq_mixstyle
 from baselines.frontends import FbankSettings, KaldiFbank, LogMel, MelSettings
 from baselines.models import build
 from baselines.token_merging import merge_tokens
-
-Step = Callable[[str], object]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A piece of work of `clips` clips a step, in two forms."""
-
-    clips: int
-    plain: Callable[[int], Step]
-    ours: Callable[[int], Step]
-
-    def start(self, form: str) -> Step:
-        torch.manual_seed(0)
-        return (self.plain if form == "plain" else self.ours)(self.clips)
-
-
-def waveforms(clips: int, rate: int = 32000) -> Tensor:
-    return torch.randn(clips, rate) * 0.1
-
-
-def plain_frontend(settings: MelSettings) -> Callable[[Tensor], Tensor]:
-    """torch.stft, squared magnitude, dense bank, logarithm."""
-    bank = frontends.mel_filterbank(settings).T.contiguous()
-    window = torch.hann_window(settings.win_length, periodic=settings.periodic_window)
-    kernel = torch.tensor([[[-(settings.preemphasis or 0.0), 1.0]]])
-
-    def run(x: Tensor) -> Tensor:
-        if settings.preemphasis:
-            x = F.conv1d(x[:, None], kernel)[:, 0]
-        spectrum = torch.stft(x, settings.n_fft, settings.hop_length, settings.win_length, window, return_complex=True)
-        power = torch.view_as_real(spectrum).square().sum(-1)
-        return (((bank @ power + settings.offset).log() + settings.shift) * settings.gain).unsqueeze(1)
-
-    return run
+from tests.benchmarks.forms import Job, Step, plain_frontend, waveforms
+from tests.benchmarks.learning import LEARNING_JOBS
 
 
 def plain_fbank(x: Tensor) -> Tensor:
@@ -104,7 +71,7 @@ def training(name: str, settings: MelSettings, frames: int, *, with_frontend: bo
 
         def step(_: str) -> None:
             features = frontend(inputs) if with_frontend else inputs
-            features = augmentations.freq_mixstyle(features, 0.3, generator)
+            features = freq_mixstyle(features, 0.3, generator)
             optimiser.zero_grad(set_to_none=True)
             F.cross_entropy(network(features), labels).backward()
             optimiser.step()
@@ -158,6 +125,7 @@ CP_MOBILE = frontends.CP_MOBILE_2023
 OF_2024 = frontends.DCASE_2024
 
 JOBS = {
+    **LEARNING_JOBS,
     "frontend-cp-mobile-2023": mel(CP_MOBILE),
     "frontend-cp-resnet-2023": mel(frontends.CP_RESNET_2023),
     "frontend-passt": mel(frontends.PASST_AUDIOSET),
