@@ -32,6 +32,7 @@ class Reporter:
         self._task: TaskID | None = None
         self._step = ""
         self._next_line = 0.0
+        self._first: tuple[int, float] | None = None
 
     @property
     def _stream(self) -> TextIO:
@@ -47,7 +48,7 @@ class Reporter:
     @contextmanager
     def step(self, name: str) -> Iterator[Progress]:
         """A step with a beginning and an end; what it yields is called with how far it is."""
-        self._step, self._next_line = name, time.monotonic() + QUIET_SECONDS
+        self._step, self._next_line, self._first = name, time.monotonic() + QUIET_SECONDS, None
         if not self._stream.isatty():
             self.say(f"… {name}")
             yield self._line
@@ -70,9 +71,22 @@ class Reporter:
             self._bar.update(self._task, completed=done, total=total, shown=f"{done}/{total} {shown}")
 
     def _line(self, done: int, total: int, shown: str = "") -> None:
-        if time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + QUIET_SECONDS
-            self.say(f"  {self._step}: {done}/{total} {shown}")
+        now = time.monotonic()
+        if self._first is None or done < self._first[0]:
+            self._first = (
+                done,
+                now,
+            )  # another stage begins, or a resumed one goes on: what was done before took no time
+        if now >= self._next_line:
+            self._next_line = now + QUIET_SECONDS
+            self.say(f"  {self._step}: {done}/{total} {shown}{self._left(done, total, now)}")
+
+    def _left(self, done: int, total: int, now: float) -> str:
+        """About how long the rest takes, at the pace since this command first heard of the step."""
+        first, since = self._first or (done, now)
+        if done <= first or done >= total:
+            return ""
+        return f", about {(total - done) * (now - since) / (done - first) / 60:.1f} min left"
 
 
 def show_table(rows: Sequence[Sequence[object]], headers: Sequence[str], stream: TextIO | None = None) -> None:

@@ -42,7 +42,7 @@ class Run:
 
     work: Path
     teachers: Mapping[str, Any] = field(default_factory=dict)
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     seed: int = 0
     generator: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(0))
 

@@ -386,3 +386,40 @@ def test_two_commands_do_not_walk_the_same_cell_at_once(bench: Bench, hands: Han
     assert status.result() == 1
     assert "Another command is walking this very cell." in bench.out
     assert bench.bits() == undisturbed.bits()
+
+
+def test_a_checkpoint_that_fills_the_disk_is_said_and_the_one_before_is_kept(
+    tmp_path: Path, track: str, places: Places, hands: Hands
+) -> None:
+    """The disk is full from the third checkpoint on; a later run, with room again, goes on from the second."""
+    full = tmp_path / "full"
+    full.touch()
+    train = made.TRAIN.replace("        run.save(", FILLED + "        run.save(").replace(
+        "    speeds =", '    print("begins at", state["step"], flush=True)\n    speeds ='
+    )
+    entry = made.entry_folder(tmp_path / "mine", train=train.replace("FULL", str(full)))
+    assert not evaluation.evaluate(entry, track, Choice(), places, hands)
+    (failure,) = [one for _, one in results.read_all([places.results])]
+    assert isinstance(failure, Result)
+    assert failure.reason is not None
+    assert "the disk is full" in failure.reason.problem
+    full.unlink()
+    assert evaluation.evaluate(entry, track, Choice(), places, hands)
+    (result,) = [one for _, one in results.read_all([places.results])]
+    assert isinstance(result, Result)
+    log = (places.cache / "cells" / result.key[:20] / "train.log").read_text()
+    assert "begins at 2\n" in log
+
+
+FILLED = """
+        from pathlib import Path
+        if step == 2 and Path("FULL").exists():
+            import errno, os
+            from harness import child
+            written = child.write_bytes
+            def full(path, content):
+                if path.name == "checkpoint.pt":
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                written(path, content)
+            child.write_bytes = full
+"""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from harness import evaluation, results
 from harness.evaluation import Hands, Places
@@ -239,6 +242,44 @@ def test_changed_fields_are_those_of_the_named_entry_only(
     assert {name: one.config["steps"] for name, one in found.items()} == {"a@0": 2, "young@0": 2, "old@0": 5}
     assert "--set steps=2" in found["young@0"].command
     assert "--set" not in found["old@0"].command
+
+
+KEEPING = TAUGHT.replace(
+    "    print(",
+    """    import numpy as np
+    batches = list(data.batches(8))
+    names = [data.names[row] for batch in batches for row in batch.rows]
+    np.savez(run.work / "heard.npz", names=names, clips=torch.cat([batch.waveforms for batch in batches]).numpy())
+    rest, held = data.holdout(0.5)
+    assert sorted(rest.names + held.names) == sorted(data.names) and not set(rest.locations) & set(held.locations)
+    print(""",
+)
+
+
+def test_no_test_clip_reaches_a_training(
+    tmp_path: Path, tau_folder: Path, track: str, places: Places, hands: Hands
+) -> None:
+    """By name, by sound, and by what the training process is told; a teacher's as its student's, and held-out clips."""
+    folder = entry(tmp_path / "family", FAMILY, train=KEEPING)
+    assert evaluation.evaluate(folder, track, Choice(), places, hands)
+    lists = tau_folder / "split_setup"
+    training, test = (read_names(lists / name) for name in ("split100.csv", "test.csv"))
+    tested = {soundfile.read(tau_folder / name, dtype="int16")[0][:200].tobytes() for name in test}
+    for result in by_place(places.results).values():
+        cell = places.cache / "cells" / result.key[:20]
+        with np.load(cell / "work" / "heard.npz") as heard:
+            assert set(heard["names"].tolist()) == training
+            sounds = [np.round(clip[:200] * 32768).astype(np.int16) for clip in heard["clips"]]
+        for sound in sounds:
+            nearest = min(int(np.abs(sound.astype(int) - np.frombuffer(other, np.int16)).max()) for other in tested)
+            assert nearest > 100  # a clip itself would differ by a step or two of its quantisation
+        told = json.loads((cell / "train.job.json").read_text())
+        assert told["test"] is None
+        assert told["test_devices"] is None
+
+
+def read_names(path: Path) -> set[str]:
+    return {line.split("\t")[0] for line in path.read_text().splitlines()[1:]}
 
 
 SNAPSHOTS = made.TRAIN.replace(

@@ -101,6 +101,18 @@ def test_the_last_short_batch_can_be_left_out_unless_it_is_the_only_one(
     assert len(set(rows_of(batches))) == sum(sizes)
 
 
+def test_weighted_epochs_draw_with_replacement_in_proportion_to_the_weights() -> None:
+    data = stored(clips(40))
+    weights = torch.cat([torch.full((30,), 1.0), torch.full((9,), 0.0), torch.full((1,), 30.0)])
+    epochs = [data.batches(8, torch.Generator().manual_seed(seed), weights=weights) for seed in range(50)]
+    rows = torch.cat([batch.rows for epoch in epochs for batch in epoch])
+    assert len(rows) == 50 * 40
+    assert not ((rows >= 30) & (rows < 39)).any()
+    assert abs(int((rows == 39).sum()) - 1000) < 90  # half of 2,000; the deviation is 22
+    again = torch.cat([batch.rows for batch in data.batches(8, torch.Generator().manual_seed(0), weights=weights)])
+    assert torch.equal(again, rows[:40])
+
+
 def test_a_batch_holds_the_waveforms_and_labels_of_its_rows() -> None:
     chosen = clips(20)
     data = stored(chosen)
