@@ -7,11 +7,12 @@ import importlib.util
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, field_validator, model_validator
 
 from harness.files import digest_of_files
+from harness.grids import Grid
 from harness.outcomes import Mistake, nearest
 from harness.validated import Record, plain, read_text, read_toml
 
@@ -84,17 +85,29 @@ class System(Record):
 
 
 class Submission(Record):
-    """What `submission.toml` says."""
+    """What `submission.toml` says. `systems` holds those of the grids too, behind those that are typed out."""
 
     title: Text
     description: Text
     authors: tuple[Author, ...] = Field(min_length=1)
     external_data: Literal["none"] | tuple[ExternalData, ...]
     tracks: tuple[str, ...] = Field(min_length=1)
-    systems: dict[Name, System] = Field(min_length=1)
+    systems: dict[Name, System] = Field(default_factory=dict)
+    grids: tuple[Grid, ...] = ()
     presets: dict[Name, Fields] = Field(default_factory=dict)
     source_code: str | None = None
     licence: str | None = None
+
+    @model_validator(mode="after")
+    def _with_grids(self) -> Self:
+        for grid in self.grids:
+            for name, system in grid.systems():
+                if name in self.systems:
+                    raise ValueError(f'two systems are called "{name}"')
+                self.systems[TypeAdapter(Name).validate_python(name)] = System.model_validate(system)
+        if not self.systems:
+            raise ValueError("there is no system: add a table [systems.S1]")
+        return self
 
 
 @dataclass(frozen=True)

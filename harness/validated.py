@@ -64,6 +64,9 @@ def _sentence(location: Sequence[int | str], kind: str, message: str, model: typ
         return f'{at}unknown key "{key}". {nearest(str(location[-1]), _valid_names(location, model))}'
     if kind == "missing":
         return f'the key "{key}" is missing.'
+    message = message.removeprefix("Value error, ")
+    if not location:
+        return f"{message.rstrip('.')}."
     return f'{at}key "{key}": {message[0].lower()}{message[1:].rstrip(".")}.'
 
 

@@ -24,6 +24,12 @@ class Ensemble(BaseModel):
     kind: Literal["mean", "bea"] = "mean"
     of: tuple[Annotated[str, Field(min_length=1)] | Ensemble, ...] = ()
 
+    def asks(self, teacher: str) -> bool:
+        """Whether the ensemble has this teacher in it."""
+        return not self.of or any(
+            part.asks(teacher) if isinstance(part, Ensemble) else part in _called(teacher) for part in self.of
+        )
+
     def combined(self, logits: Mapping[str, Tensor]) -> Tensor:
         """Logits (batch, classes) of the ensemble, from those of each teacher."""
         members: list[Tensor] = []
@@ -62,8 +68,13 @@ def require_alike(logits: Sequence[Tensor]) -> None:
 
 
 def _named(name: str, logits: Mapping[str, Tensor]) -> list[Tensor]:
-    found = [value for teacher, value in logits.items() if name in {teacher, teacher.rpartition("@")[0]}]
+    found = [value for teacher, value in logits.items() if name in _called(teacher)]
     if not found:
         problem = f'The ensemble names the teacher "{name}", which the system does not need.'
         raise Mistake("distillation.teachers", problem, nearest(name, logits))
     return found
+
+
+def _called(teacher: str) -> set[str]:
+    """What an ensemble may call a teacher: "cpr@0", or "cpr" with all its seeds."""
+    return {teacher, teacher.rpartition("@")[0]} - {""}

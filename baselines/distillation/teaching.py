@@ -56,7 +56,8 @@ class Teachers:
         self.recipe = recipe
         self.student = student
         self.n_classes = n_classes
-        self.teachers: dict[str, Teacher] = dict(run.teachers)
+        asked = {name: teacher for name, teacher in run.teachers.items() if recipe.ensemble.asks(name)}
+        self.teachers: dict[str, Teacher] = asked or dict(run.teachers)  # names that fit nobody are refused when asked
         for teacher in self.teachers.values():
             teacher.classifier.to(run.device)
         self.kept: dict[str, Tensor] = {}

@@ -155,7 +155,7 @@ def test_source_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         ("description", "descriptoin", 'line 3, unknown key "descriptoin". Did you mean "description"?'),
         ("affiliation", "afiliation", 'line 9, unknown key "authors.0.afiliation". Did you mean "affiliation"?'),
         ("[systems.S1]", "[systems.S1]\nrolle = 'x'", 'line 12, unknown key "systems.S1.rolle". Did you mean "role"?'),
-        ("[systems.S1]", "", 'the key "systems" is missing'),
+        ("[systems.S1]", "", "there is no system: add a table [systems.S1]"),
         ('title = "Made for a test"', 'title = ""', 'line 2, key "title": string should have at least 1 character'),
         ('["tiny"]', "[]", 'line 5, key "tracks"'),
         ('external_data = "none"', "", 'the key "external_data" is missing'),
