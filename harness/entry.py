@@ -74,13 +74,15 @@ class Need(Record):
 class System(Record):
     """One configuration of an entry: its fields override the defaults of `Config`.
 
-    A teacher need not keep the limits and is never ranked; any system may be needed by another.
+    A teacher need not keep the limits and is never ranked; any system may be needed by another. One with `presets` is
+    walked unasked only where one of these is chosen: a small one for a demonstration, say.
     """
 
     title: str = ""
     description: str = ""
     config: Fields = Field(default_factory=dict)
     role: Literal["system", "teacher"] = "system"
+    presets: tuple[Name, ...] = ()
     needs: Annotated[tuple[Need, ...], BeforeValidator(_by_name)] = ()
 
 

@@ -105,7 +105,7 @@ def _shown(path: Path, places: Places) -> str:
 
 def checked_systems(read: Entry, track: Track, choice: Choice, places: Places, hands: Hands) -> list[System]:
     """The chosen systems and those they need, each built and checked in a child process, or as a check found them."""
-    nodes = needs.graph(read, plan.chosen_systems(read, choice))
+    nodes = needs.graph(read, plan.chosen_systems(read, track, choice))
     found: dict[tuple[Path, str], System] = {}
     for node in needs.in_order(nodes):
         teachers = tuple((need, found[teacher.place]) for need, teacher in node.needs)

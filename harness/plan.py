@@ -107,12 +107,17 @@ def chosen_seeds(track: Track, choice: Choice) -> tuple[int, ...]:
     return seeds[:1] if choice.quick else seeds
 
 
-def chosen_systems(entry: Entry, choice: Choice) -> tuple[str, ...]:
-    """The systems to run: those asked for, else all of the entry that are no teachers."""
+def chosen_systems(entry: Entry, track: Track, choice: Choice) -> tuple[str, ...]:
+    """The systems to run: those asked for, else all of the entry that are no teachers and not for other presets."""
     for name in choice.systems:
         entry.system(name)
-    every = entry.submission.systems.items()
-    return tuple(dict.fromkeys(choice.systems)) or tuple(name for name, system in every if system.role == "system")
+    chosen = preset(track, choice)
+    unasked = tuple(
+        name
+        for name, system in entry.submission.systems.items()
+        if system.role == "system" and (not system.presets or chosen in system.presets)
+    )
+    return tuple(dict.fromkeys(choice.systems)) or unasked
 
 
 def rules(track: Track) -> dict[str, Any]:

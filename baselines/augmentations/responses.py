@@ -84,6 +84,26 @@ class Responses:
         return self._spectra[key]
 
 
+def make_responses(folder: Path, count: int = 20, sample_rate: int = 32000, seed: int = 0) -> Path:
+    """`count` made responses in `folder`, for demonstrations without data: a click and three decaying resonances each.
+
+    They are nobody's microphones. The same seed makes the same files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(seed)
+    time = np.arange(sample_rate // 10) / sample_rate
+    for index in range(count):
+        response = np.zeros_like(time)
+        response[0] = 1.0
+        for frequency in np.exp(generator.uniform(np.log(150), np.log(10000), 3)):
+            decay = np.exp(-time * generator.uniform(150, 1500))
+            response += generator.uniform(0.02, 0.12) * decay * np.sin(2 * np.pi * frequency * time)
+        soundfile.write(
+            folder / f"made-{index:02}.wav", response / np.abs(response).max(), sample_rate, subtype="FLOAT"
+        )
+    return folder
+
+
 @cache
 def load_responses(folder: Path, sample_rate: int) -> Responses:
     """Every audio file of `folder`, in the order of the names, its channels averaged, resampled to `sample_rate` Hz.

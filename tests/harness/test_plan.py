@@ -247,13 +247,13 @@ def test_seeds_are_those_asked_for_or_the_track_s_and_quick_takes_the_first(
 
 
 def test_systems_are_those_asked_for_or_all_but_teachers() -> None:
-    assert plan.chosen_systems(entry(), Choice()) == ("S1", "S2")
-    assert plan.chosen_systems(entry(), Choice(systems=("T1", "S1"))) == ("T1", "S1")
+    assert plan.chosen_systems(entry(), track(), Choice()) == ("S1", "S2")
+    assert plan.chosen_systems(entry(), track(), Choice(systems=("T1", "S1"))) == ("T1", "S1")
 
 
 def test_an_unknown_system_is_answered_with_the_nearest() -> None:
     with pytest.raises(Mistake, match=r'mine has no system "S11"\. Did you mean "S1"\?'):
-        plan.chosen_systems(entry(), Choice(systems=("S2", "S11")))
+        plan.chosen_systems(entry(), track(), Choice(systems=("S2", "S11")))
 
 
 def test_a_split_asked_for_twice_is_walked_once() -> None:
@@ -261,7 +261,7 @@ def test_a_split_asked_for_twice_is_walked_once() -> None:
 
 
 def test_a_system_asked_for_twice_is_walked_once() -> None:
-    assert plan.chosen_systems(entry(), Choice(systems=("S1", "S1"))) == ("S1",)
+    assert plan.chosen_systems(entry(), track(), Choice(systems=("S1", "S1"))) == ("S1",)
 
 
 @pytest.mark.parametrize(
