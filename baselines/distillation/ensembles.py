@@ -27,7 +27,7 @@ class Ensemble(BaseModel):
     def asks(self, teacher: str) -> bool:
         """Whether the ensemble has this teacher in it."""
         return not self.of or any(
-            part.asks(teacher) if isinstance(part, Ensemble) else part in _called(teacher) for part in self.of
+            part.asks(teacher) if isinstance(part, Ensemble) else part in called(teacher) for part in self.of
         )
 
     def combined(self, logits: Mapping[str, Tensor]) -> Tensor:
@@ -68,13 +68,13 @@ def require_alike(logits: Sequence[Tensor]) -> None:
 
 
 def _named(name: str, logits: Mapping[str, Tensor]) -> list[Tensor]:
-    found = [value for teacher, value in logits.items() if name in _called(teacher)]
+    found = [value for teacher, value in logits.items() if name in called(teacher)]
     if not found:
         problem = f'The ensemble names the teacher "{name}", which the system does not need.'
         raise Mistake("distillation.teachers", problem, nearest(name, logits))
     return found
 
 
-def _called(teacher: str) -> set[str]:
+def called(teacher: str) -> set[str]:
     """What an ensemble may call a teacher: "cpr@0", or "cpr" with all its seeds."""
     return {teacher, teacher.rpartition("@")[0]} - {""}

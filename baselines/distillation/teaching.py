@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 from torchaudio.functional import resample
 
 from baselines.augmentations import Sample, Steps, features
-from baselines.distillation.ensembles import Ensemble
+from baselines.distillation.ensembles import Ensemble, called
 from baselines.distillation.losses import Reduction
 from harness.contract import Batch, Classifier, Clips, Mistake, Run, Teacher, TrainingData
 
@@ -28,9 +28,9 @@ class Distillation(BaseModel):
     `label_weight` is lambda: loss = lambda * label loss + (1 - lambda) * distillation loss. `form`: "softened" (papers
     000 and 004) or "cross_model" (003 and 001). `teaching`: "consistent", the teacher hears the same augmented batch;
     "clean", it hears the clip as it was; "offline", the same, once before the training. `teacher_input`: the features
-    of its own frontend, augmented by the same draws, or the student's ("student", as paper 004's code feeds
-    CP-ResNet). `ensemble` makes one teacher of several; `multi_loss` takes the mean of a loss for each instead.
-    `separate_head`: a head of its own learns from the teacher.
+    of its own frontend, augmented by the same draws, or the student's, for all ("student") or for those named (paper
+    004's code feeds CP-ResNet so, and PaSST not). `ensemble` makes one teacher of several; `multi_loss` takes the mean
+    of a loss for each instead. `separate_head`: a head of its own learns from the teacher.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -40,7 +40,7 @@ class Distillation(BaseModel):
     form: Literal["softened", "cross_model"] = "softened"
     reduction: Reduction = "elements"
     teaching: Literal["consistent", "clean", "offline"] = "consistent"
-    teacher_input: Literal["teacher", "student"] = "teacher"
+    teacher_input: Literal["teacher", "student"] | tuple[str, ...] = "teacher"
     ensemble: Ensemble = Ensemble()
     multi_loss: bool = False
     separate_head: bool = False
@@ -90,7 +90,7 @@ class Teachers:
         found = {}
         for name, teacher in self.teachers.items():
             frontend = teacher.classifier.frontend
-            same = [x for other, x in ready if self.recipe.teacher_input == "student" or _alike(other, frontend)]
+            same = [seen.x] if self._sees_the_student_s(name) else [x for other, x in ready if _alike(other, frontend)]
             if not same:
                 generator = Generator()
                 generator.set_state(state)
@@ -100,6 +100,10 @@ class Teachers:
             with _showing(teacher.classifier, same[0]):
                 found[name] = self._asked(name, heard.x, heard)
         return found
+
+    def _sees_the_student_s(self, name: str) -> bool:
+        chosen = self.recipe.teacher_input
+        return bool(called(name) & set(chosen)) if isinstance(chosen, tuple) else chosen == "student"
 
     def _asked(self, name: str, waveforms: Tensor, batch: Sample) -> Tensor:
         """The teacher's own `predict` for waveforms of a batch, without gradients."""
