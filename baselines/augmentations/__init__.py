@@ -12,7 +12,7 @@ from baselines.augmentations.filter_augment import FilterAugment
 from baselines.augmentations.labels import LabelSmoothing
 from baselines.augmentations.mixing import Mixup
 from baselines.augmentations.mixstyle import FreqMixStyle
-from baselines.augmentations.recipe import MelJitter, Steps, augment, features
+from baselines.augmentations.recipe import MelJitter, Steps, augment, features, leaving_out
 from baselines.augmentations.responses import DeviceResponse
 from baselines.augmentations.spectrograms import CellNoise, FrequencyMask, RollFrames, TimeMask
 from baselines.augmentations.steps import Sample, Step
@@ -38,4 +38,5 @@ __all__ = [
     "TimeMask",
     "augment",
     "features",
+    "leaving_out",
 ]

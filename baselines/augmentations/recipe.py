@@ -105,6 +105,13 @@ def features(steps: Steps, sample: Sample, frontend: nn.Module, generator: Gener
     return sample
 
 
+def leaving_out(steps: Steps, responses: tuple[str, ...]) -> Steps:
+    """The recipe with these impulse responses left out: a track's own devices may have been made with them."""
+    return tuple(
+        step.model_copy(update={"without": responses}) if isinstance(step, DeviceResponse) else step for step in steps
+    )
+
+
 def _waveform_steps(steps: Steps) -> Steps:
     """The first steps up to the last on waveforms."""
     last = max((index + 1 for index, step in enumerate(steps) if step.where == "waveform"), default=0)

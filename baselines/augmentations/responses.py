@@ -22,7 +22,7 @@ from torch import Generator, Tensor
 from baselines.augmentations.draws import some
 from baselines.augmentations.steps import Sample
 from baselines.augmentations.waveforms import WaveformStep
-from harness.contract import Mistake
+from harness.contract import Mistake, nearest
 
 SUFFIXES = frozenset({".wav", ".flac", ".aiff", ".aif"})
 WHERE = "Get MicIRP's 66 free responses (the Microphone Impulse Response Project, micirp.blogspot.com), unpacked."
@@ -35,18 +35,20 @@ class DeviceResponse(WaveformStep):
     The folder is the user's: a field `responses: Path | None` of the system's `Config`, and so part of the result's
     identity. The first samples of the whole convolution are kept: no scaling, no compensation of its delay, no
     clipping. `resampled_to` None resamples the responses to the waveforms' rate. The released code of paper 004
-    resamples them to 32 kHz and convolves waveforms of 44.1 kHz with them: 32000 does as it does.
+    resamples them to 32 kHz and convolves waveforms of 44.1 kHz with them: 32000 does as it does. `without` names
+    responses (files less their ending) that are left out: those that the track's own devices were made with.
     """
 
     kind: Literal["device_response"] = "device_response"
     probability: float = Field(ge=0, le=1)
     devices: tuple[str, ...] = ("a",)
     resampled_to: int | None = Field(default=None, gt=0)
+    without: tuple[str, ...] = ()
 
     def apply(self, sample: Sample, generator: Generator) -> Sample:
         if sample.responses is None:
             raise Mistake("responses.none", "The recipe convolves with impulse responses and was given none.", REMEDY)
-        responses = load_responses(sample.responses, self.resampled_to or sample.sample_rate)
+        responses = load_responses(sample.responses, self.resampled_to or sample.sample_rate, self.without)
         rows = some(len(sample.x), self.probability, generator)
         which = torch.randint(len(responses), (len(rows),), generator=generator)
         ours = torch.tensor([sample.devices[row] in self.devices for row in rows.tolist()], dtype=torch.bool)
@@ -105,16 +107,22 @@ def make_responses(folder: Path, count: int = 20, sample_rate: int = 32000, seed
 
 
 @cache
-def load_responses(folder: Path, sample_rate: int) -> Responses:
-    """Every audio file of `folder`, in the order of the names, its channels averaged, resampled to `sample_rate` Hz.
+def load_responses(folder: Path, sample_rate: int, without: tuple[str, ...] = ()) -> Responses:
+    """Audio files of `folder`, in the order of the names, channels averaged, resampled to `sample_rate` Hz.
 
-    Raises `Mistake` where the folder does not exist, holds no audio, or a file of it is none.
+    `without` are names of files, less their ending, that are left out. Raises `Mistake` where the folder does not
+    exist, holds no audio, lacks one of those names, or a file of it is none.
     """
     if not folder.is_dir():
         raise Mistake("responses.folder", f"There is no folder {folder} with impulse responses.", WHERE)
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not files:
         raise Mistake("responses.empty", f"The folder {folder} holds no impulse response (WAV or FLAC).", WHERE)
+    for name in without:
+        if name not in {path.stem for path in files}:
+            problem = f'The response "{name}" is to be left out, and the folder {folder} does not hold it.'
+            raise Mistake("responses.without", problem, nearest(name, [path.stem for path in files]))
+    files = [path for path in files if path.stem not in without]
     clips = [_read(path, sample_rate) for path in files]
     together = torch.nn.utils.rnn.pad_sequence(clips, batch_first=True)
     return Responses(tuple(path.stem for path in files), together)

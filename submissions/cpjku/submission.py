@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from baselines import half_precision, quantisation
-from baselines.augmentations import DeviceResponse, FreqMixStyle, FrequencyMask, MelJitter, Roll, Steps
+from baselines.augmentations import DeviceResponse, FreqMixStyle, FrequencyMask, MelJitter, Roll, Steps, leaving_out
 from baselines.augmentations.responses import make_responses
 from baselines.distillation import Distillation
 from baselines.frontends import CP_MOBILE_2023, CP_RESNET_2023, PASST_2023, LogMel, MelSettings
@@ -45,11 +45,11 @@ class Config(Recipe):
     """Every knob; the defaults are the student's.
 
     `augmentations` are those of DIRFMS, of which `method` may leave some out; `responses` is MicIRP's folder, and
-    `made_responses` makes as many instead, for demonstrations. `bits`: 32, 16 (rounded at test time) or 8 (trained for,
-    from the system that `start` names; ranges are frozen for the last `frozen_epochs`). `variant="paper"`: what the
-    text says where the code does otherwise (README.md). `released`: a folder with the team's teacher files
-    (`cpr_128k_dirfms_1.pt` …), taken in place of training; `passt_checkpoint`: PaSST's AudioSet weights, without which
-    it starts from nothing.
+    `made_responses` makes as many instead, for demonstrations; `responses_without` are left out (a track may have made
+    its devices with them). `bits`: 32, 16 (rounded at test time) or 8 (trained for, from the system that `start`
+    names; ranges are frozen for the last `frozen_epochs`). `variant="paper"`: what the text says where the code does
+    otherwise (README.md). `released`: a folder with the team's teacher files (`cpr_128k_dirfms_1.pt` …), taken in
+    place of training; `passt_checkpoint`: PaSST's AudioSet weights, without which it starts from nothing.
     """
 
     epochs: int = Field(default=150, ge=1)
@@ -75,6 +75,7 @@ class Config(Recipe):
     )
     responses: Path | None = None
     made_responses: int = Field(default=0, ge=0)
+    responses_without: tuple[str, ...] = ()
     distillation: Distillation | None = None
     released: Path | None = None
     passt_checkpoint: Path | None = None
@@ -92,6 +93,7 @@ class Config(Recipe):
     def steps(self) -> Steps:
         """The recipe's steps that the method takes; the paper's CP-ResNet mixes with another alpha than the code's."""
         kept = tuple(step for step in self.augmentations if step.kind not in LEFT_OUT[self.method])
+        kept = leaving_out(kept, self.responses_without) if self.responses is not None else kept
         if self.variant == "code" or self.model != "cpr":
             return kept
         return tuple(step.model_copy(update={"alpha": 0.3}) if step.kind == "freq_mixstyle" else step for step in kept)

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from baselines import half_precision
-from baselines.augmentations import DeviceResponse, FilterAugment, FreqMixStyle, FrequencyMask, Roll, Steps
+from baselines.augmentations import DeviceResponse, FilterAugment, FreqMixStyle, FrequencyMask, Roll, Steps, leaving_out
 from baselines.augmentations.responses import make_responses
 from baselines.distillation import Distillation
 from baselines.frontends import CP_RESNET_2024, DCASE_2024, PASST_2024, LogMel
@@ -30,10 +30,11 @@ FRONTENDS = {"cpm": DCASE_2024, "cpr": CP_RESNET_2024, "passt": PASST_2024}
 class Config(Recipe):
     """Every knob; the defaults are the student's, in the released scripts of its distillation.
 
-    `start` names the needed system whose weights the student begins with (its pre-training on the split).
-    `responses` is MicIRP's folder; `made_responses` makes as many instead, for demonstrations. `variant="paper"`: what
-    the text says where the code does otherwise (README.md). `passt_checkpoint`: PaSST's AudioSet weights, without which
-    it starts from nothing. `audioset` is for pre-training the student on AudioSet, which this project cannot read yet.
+    `start` names the needed system whose weights the student begins with (its pre-training on the split). `responses`
+    is MicIRP's folder; `made_responses` makes as many instead, for demonstrations; `responses_without` are left out (a
+    track may have made its devices with them). `variant="paper"`: what the text says where the code does otherwise
+    (README.md). `passt_checkpoint`: PaSST's AudioSet weights, without which it starts from nothing. `audioset` is for
+    pre-training the student on AudioSet, which this project cannot read yet.
     """
 
     model: Literal["cpm", "cpr", "passt"] = "cpm"
@@ -51,6 +52,7 @@ class Config(Recipe):
     variant: Literal["code", "paper"] = "code"
     responses: Path | None = None
     made_responses: int = Field(default=0, ge=0)
+    responses_without: tuple[str, ...] = ()
     distillation: Distillation | None = None
     start: str | None = None
     audioset: Path | None = None
@@ -119,8 +121,9 @@ def train(classifier: System, data: TrainingData, run: Run) -> Classifier:
     responses = config.responses
     if responses is None and config.made_responses:
         responses = make_responses(run.work / "responses", config.made_responses, classifier.sample_rate)
+    steps = leaving_out(config.augmentations, config.responses_without) if config.responses else config.augmentations
     losses = objective(
-        classifier, config, config.augmentations, data, run, classifier.task.n_classes,
+        classifier, config, steps, data, run, classifier.task.n_classes,
         responses=responses, distillation=config.distillation,
     )  # fmt: skip
     fit(classifier, losses, data, run, config, finish=_as_tested)
