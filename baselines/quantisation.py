@@ -63,36 +63,60 @@ class RoundedLayer(nn.Module):
         seen.fill_(1.0)
 
 
-class ByteLayer(nn.Module):
-    """A convolution or a linear layer that holds int8 weights, their scale, a bias, and the step of its input."""
+class Bytes(nn.Module):
+    """What an 8-bit layer holds: an int8 `weight`, its `scale`, a small `bias`, the `step` and `zero` of its input."""
 
-    def __init__(self, rounded: RoundedLayer, small: torch.dtype) -> None:
-        super().__init__()
-        layer = copy.deepcopy(rounded.layer)
-        weight = layer.weight.detach()
+    def hold(self, rounded: RoundedLayer, small: torch.dtype) -> None:
+        """Takes the weights of a layer that was trained for 8 bit, and the range of its input."""
+        weight, bias = rounded.layer.weight.detach(), rounded.layer.bias
         scale = weight_scale(weight, per_channel=rounded.per_channel)
-        if not rounded.per_channel:
-            scale = scale[:1]
-        scale = scale.to(small).float()
-        shape = (-1, *[1] * (weight.dim() - 1))
-        steps = (weight / scale.view(shape)).round().clamp(-STEPS, STEPS)
-        self.register_buffer("steps", steps.to(torch.int8))
-        self.register_buffer("scale", scale.view(shape).to(small))
-        self.register_buffer("bias", None if layer.bias is None else layer.bias.detach().to(small))
+        scale = (scale if rounded.per_channel else scale[:1]).to(small).view(-1, *[1] * (weight.dim() - 1))
+        steps = (weight / scale.float()).round().clamp(-STEPS, STEPS)
+        self.register_parameter("weight", nn.Parameter(steps.to(torch.int8), requires_grad=False))
+        if bias is not None:
+            self.register_parameter("bias", nn.Parameter(bias.detach().to(small), requires_grad=False))
         step, zero = activation_step(rounded.get_buffer("low"), rounded.get_buffer("high"))
-        self.register_buffer("step", step.clone())
-        self.register_buffer("zero", zero.float())
-        del layer.weight, layer.bias
-        layer.register_parameter("weight", None)
-        layer.register_parameter("bias", None)
-        self.layer = layer
+        for name, value in (("scale", scale), ("step", step.clone()), ("zero", zero.float())):
+            self.register_buffer(name, value)
+
+    def rounded(self, x: Tensor) -> Tensor:
+        """The input on its 256 steps."""
+        step, zero = self.get_buffer("step"), self.get_buffer("zero")
+        return (x.float() / step).round().clamp(-zero, LEVELS - zero) * step
+
+    def weights(self) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias at 32 bit."""
+        weight, bias = self.get_parameter("weight"), self._parameters["bias"]
+        return weight.float() * self.get_buffer("scale").float(), None if bias is None else bias.float()
+
+
+class ByteConv2d(Bytes, nn.Conv2d):
+    """A convolution that holds 8-bit weights."""
 
     def forward(self, x: Tensor) -> Tensor:
-        step, zero = self.get_buffer("step"), self.get_buffer("zero")
-        x = ((x.float() / step).round().clamp(-zero, LEVELS - zero)) * step
-        weight = self.get_buffer("steps").float() * self.get_buffer("scale").float()
-        bias = self.get_buffer("bias") if self._buffers["bias"] is not None else None
-        return _applied(self.layer, x, weight, bias.float() if bias is not None else None)
+        return _applied(self, self.rounded(x), *self.weights())
+
+
+class ByteLinear(Bytes, nn.Linear):
+    """A linear layer that holds 8-bit weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _applied(self, self.rounded(x), *self.weights())
+
+
+def byte_layer(rounded: RoundedLayer, small: torch.dtype) -> ByteConv2d | ByteLinear:
+    """The layer as it is tested."""
+    layer, biased = rounded.layer, rounded.layer.bias is not None
+    held: ByteConv2d | ByteLinear
+    if isinstance(layer, nn.Linear):
+        held = ByteLinear(layer.in_features, layer.out_features, bias=biased)
+    else:
+        held = ByteConv2d(
+            layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding,  # type: ignore[arg-type]
+            layer.dilation, layer.groups, bias=biased,  # type: ignore[arg-type]
+        )  # fmt: skip
+    held.hold(rounded, small)
+    return held
 
 
 def quantisable(network: N, *, per_channel: bool = True) -> N:
@@ -116,7 +140,7 @@ def at_8_bit(network: N, small: torch.dtype = torch.float16) -> N:
     copied = copy.deepcopy(network).eval()
     for name, module in list(copied.named_modules()):
         if isinstance(module, RoundedLayer):
-            replace(copied, name, ByteLayer(module, small))
+            replace(copied, name, byte_layer(module, small))
     return copied.requires_grad_(requires_grad=False)
 
 
