@@ -15,7 +15,7 @@ place of a traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -135,6 +135,9 @@ class TrainingData(Protocol):
 
     def holdout(self, fraction: float, seed: int = 0) -> tuple[TrainingData, TrainingData]:
         """(rest, held out): about `fraction` of the locations of each class, no location on both sides."""
+
+    def take(self, rows: Sequence[int]) -> TrainingData:
+        """The clips at `rows`, in that order: those of one device, say."""
 
 
 class Teacher(Protocol):

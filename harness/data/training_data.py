@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from queue import Queue
@@ -51,8 +51,8 @@ class ClipList:
         words, numbers = np.array([], dtype=np.str_), np.array([], dtype=np.int64)
         return cls(words, numbers, words, words, words, numbers)
 
-    def take(self, chosen: NDArray[np.bool_]) -> ClipList:
-        """The clips where `chosen` is True."""
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> ClipList:
+        """The clips where `chosen` is True, or at these rows."""
         return ClipList(**{name: getattr(self, name)[chosen] for name in self.__dataclass_fields__})
 
 
@@ -111,7 +111,11 @@ class StoredData:
         mask = np.isin(self._clips.locations, sorted(held))
         return self._part(~mask), self._part(mask)
 
-    def _part(self, chosen: NDArray[np.bool_]) -> StoredData:
+    def take(self, rows: Sequence[int]) -> StoredData:
+        """The clips at `rows`, in that order."""
+        return self._part(np.asarray(rows, dtype=np.int64))
+
+    def _part(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> StoredData:
         clips = self._clips.take(chosen)
         return StoredData(clips, self._store, self.sample_rate, self._device)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,9 @@ class Data:
         for rows in order.split(batch_size):
             self.asked.append(rows)
             yield Batch(self.waveforms[rows], self.labels[rows], rows)
+
+    def take(self, rows: Sequence[int]) -> Data:
+        return Data(self.rows[torch.as_tensor(rows)])
 
     def holdout(self, fraction: float, seed: int = 0) -> tuple[Data, Data]:
         generator = torch.Generator().manual_seed(seed)

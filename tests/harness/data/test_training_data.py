@@ -113,6 +113,17 @@ def test_weighted_epochs_draw_with_replacement_in_proportion_to_the_weights() ->
     assert torch.equal(again, rows[:40])
 
 
+def test_some_clips_can_be_taken_in_an_order_of_their_own() -> None:
+    data = stored(clips(12))
+    some = data.take([7, 2, 5])
+    assert some.names == ("audio/7.wav", "audio/2.wav", "audio/5.wav")
+    assert some.labels.tolist() == data.labels[[7, 2, 5]].tolist()
+    (batch,) = some.batches(8)
+    (every,) = data.batches(12)
+    assert torch.equal(batch.waveforms, every.waveforms[[7, 2, 5]])
+    assert len(data.take([])) == 0
+
+
 def test_a_batch_holds_the_waveforms_and_labels_of_its_rows() -> None:
     chosen = clips(20)
     data = stored(chosen)
