@@ -119,8 +119,22 @@ def test_an_edition_is_a_name_and_never_a_path(name: str) -> None:
         editions.load(name)
 
 
-def test_the_tracks_are_those_of_four_years_the_demo_and_a_small_real_one() -> None:
-    assert tracks.names() == [*TRACKS, "scene10-mobile"]
+def test_the_tracks_are_those_of_four_years_the_demo_a_small_real_one_and_one_for_studies() -> None:
+    assert tracks.names() == [*TRACKS, "scene10-mobile", "tau2022"]
+
+
+def test_the_track_of_studies_is_that_of_2023_without_its_limits() -> None:
+    study, official = tracks.load("tau2022")[0], tracks.load("dcase2023-task1")[0]
+    same = ("labels", "splits", "test", "device_groups", "seeds", "published", "preset", "clip_seconds")
+    assert all(getattr(study, name) == getattr(official, name) for name in same)
+    assert (study.edition, study.rules) == (None, None)
+
+
+def test_official_tracks_take_the_paper_s_preset() -> None:
+    presets = {name: tracks.load(name)[0].preset for name in tracks.names()}
+    assert presets == {
+        **dict.fromkeys(TRACKS, "paper"), "demo": "demo", "scene10-mobile": "small", "tau2022": "paper",
+    }  # fmt: skip
 
 
 def test_the_small_real_track_keeps_three_devices_for_the_test_and_trains_on_five_shares() -> None:
