@@ -14,42 +14,42 @@ from baselines.augmentations.steps import Sample, Step
 Spectrogram = Literal["mel", "log_mel"]
 
 
-class FrequencyMask(Step):
+class SpectrogramStep(Step):
+    """A step on the linear or on the log mel."""
+
+    domain: Spectrogram = "mel"
+
+    @property
+    def where(self) -> Spectrogram:
+        return self.domain
+
+
+class FrequencyMask(SpectrogramStep):
     """One band of at most `limit` - 1 mel rows a clip set to `value`.
 
     SpecAugment as torchaudio has it, one mask a clip. DCASE 2023 and 2024: 48 on the linear mel, value 0.
     """
 
     kind: Literal["frequency_mask"] = "frequency_mask"
-    domain: Spectrogram = "mel"
     limit: int = Field(ge=0)
     value: float = 0.0
-
-    @property
-    def where(self) -> Spectrogram:
-        return self.domain
 
     def apply(self, sample: Sample, generator: Generator) -> Sample:
         return sample.having(mask_frequencies(sample.x, self.limit, generator, self.value))
 
 
-class TimeMask(Step):
+class TimeMask(SpectrogramStep):
     """One stretch of at most `limit` - 1 frames a clip set to `value`."""
 
     kind: Literal["time_mask"] = "time_mask"
-    domain: Spectrogram = "mel"
     limit: int = Field(ge=0)
     value: float = 0.0
-
-    @property
-    def where(self) -> Spectrogram:
-        return self.domain
 
     def apply(self, sample: Sample, generator: Generator) -> Sample:
         return sample.having(mask_frames(sample.x, self.limit, generator, self.value))
 
 
-class RollFrames(Step):
+class RollFrames(SpectrogramStep):
     """Each clip rolled in a circle by its own whole number of frames, uniform in [-limit, limit].
 
     AST on Speech Commands rolls by -10 to 9, paper 003 by -10 to 10: `inclusive` False leaves the upper end out.
@@ -60,10 +60,6 @@ class RollFrames(Step):
     limit: int = Field(ge=0)
     inclusive: bool = True
 
-    @property
-    def where(self) -> Spectrogram:
-        return self.domain
-
     def apply(self, sample: Sample, generator: Generator) -> Sample:
         x = sample.x
         if not self.limit:
@@ -73,7 +69,7 @@ class RollFrames(Step):
         return sample.having(x.gather(3, places.to(x.device)[:, None, None].expand_as(x)))
 
 
-class CellNoise(Step):
+class CellNoise(SpectrogramStep):
     """Uniform noise of [0, s) added to every cell; `scale="drawn"`: s itself uniform in [0, limit) for each clip.
 
     AST (Speech Commands): limit 0.1, drawn. Paper 003: limit 0.05, fixed.
@@ -83,10 +79,6 @@ class CellNoise(Step):
     domain: Spectrogram = "log_mel"
     limit: float = Field(default=0.1, ge=0)
     scale: Literal["drawn", "fixed"] = "drawn"
-
-    @property
-    def where(self) -> Spectrogram:
-        return self.domain
 
     def apply(self, sample: Sample, generator: Generator) -> Sample:
         x = sample.x
