@@ -168,18 +168,17 @@ def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:
             ready[one.place] = _ready(one, ready, ground, hands.reporter)
     known = {place: cell.known_result(each.cell, each.key, ground) for place, each in ready.items()}
     needed = _needed(ready, known, ground)
-    waiting = 0
-    for one in cells:
-        found = known.get(one.place)
-        if one.place in done:
-            continue
+    for place, found in known.items():
         if found is not None:
             results.forget_failure(found.identity, ground.results)
-        if found is not None and one.place not in needed:
-            done[one.place] = found
-            continue
-        waiting += 1
+            done |= {place: found} if place not in needed else {}
+    waiting = [one for one in cells if one.place not in done]
+
+    def walk(one: Cell) -> Result:
         done[one.place] = _walk_or_skip(one, ready.get(one.place), done, ground, hands)
+        return done[one.place]
+
+    local.run(waiting, walk)
     show_table(tables.score_rows(done[one.place] for one in cells), tables.SCORES)
     for line in tables.reasons(done[one.place] for one in cells):
         hands.reporter.say(line)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from harness.cell import Ready
 from harness.outcomes import Outcome
+from harness.plan import Cell
 from harness.results import Result
 
-Walk = Callable[[Ready], Result]
+Walk = Callable[[Cell], Result]
 
 
-def run(cells: Iterable[Ready], walk: Walk) -> list[Result]:
-    """The results of all cells; a cell that fails is a row, and the next one is walked all the same."""
-    return [walk(ready) for ready in cells]
+def run(cells: Iterable[Cell], walk: Walk) -> list[Result]:
+    """The results of all cells, in their order: teachers come before their students; one that fails is a row."""
+    return [walk(cell) for cell in cells]
 
 
 def worst(results: Iterable[Result]) -> Outcome:

@@ -147,10 +147,10 @@ def train(classifier: System, data: TrainingData, run: Run) -> Classifier:
 def predict(classifier: Classifier, clips: Clips) -> Tensor:
     """Logits (batch, classes)."""
     features = classifier.frontend(clips.waveforms)
-    if next(classifier.network.parameters(), features).dtype == features.dtype:
-        logits: Tensor = classifier.network(features)
-        return logits
-    return half_precision.logits(classifier.network, features)
+    if cast("System", classifier).config.bits == 16:
+        return half_precision.logits(classifier.network, features)
+    logits: Tensor = classifier.network(features)
+    return logits
 
 
 def _network(config: Config, task: Task, settings: MelSettings) -> Network:
