@@ -1,8 +1,12 @@
-"""8-bit weights and activations, trained for: the rules of 2022 and 2023 count bytes, and an 8-bit weight is one.
+"""8-bit weights and activations: the rules of 2022 and 2023 count bytes, and an 8-bit weight is one.
 
     prepared = quantisable(network)          # batch norms folded; layers round as 8 bit would, gradients pass through
     ...                                      # train it on, at a small learning rate; freeze it for the last epochs
     network = at_8_bit(prepared)             # int8 weights, one scale a channel, 16-bit scales and biases
+
+or rounded after the training, with ranges from a few batches of features, as in the baseline of 2022:
+
+    network = at_8_bit(calibrated(network, batches))
 
 Activations are rounded to 256 steps over the range seen in training (a moving mean of least and largest), weights
 to -127 … 127 steps of their own scale. The released QAT of CP-JKU 2023 (torch's fbgemm configuration) folds batch norms
@@ -12,6 +16,7 @@ while it trains and freezes them for the last four epochs; here they are folded 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import TypeVar
 
 import torch
@@ -126,6 +131,18 @@ def quantisable(network: N, *, per_channel: bool = True) -> N:
         if isinstance(module, nn.Conv2d | nn.Linear):
             replace(copied, name, RoundedLayer(module, per_channel=per_channel))
     return copied
+
+
+@torch.no_grad()
+def calibrated(network: N, batches: Iterable[Tensor], *, per_channel: bool = True) -> N:
+    """A `quantisable` copy whose ranges are those of features (batch, …); nothing is trained."""
+    prepared = quantisable(network, per_channel=per_channel).eval()
+    layers = [module for module in prepared.modules() if isinstance(module, RoundedLayer)]
+    for layer in layers:
+        layer.train()
+    for features in batches:
+        prepared(features)
+    return prepared.eval()
 
 
 def freeze(network: nn.Module) -> None:

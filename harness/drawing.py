@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import cell, plan, results, tables
+from harness import cell, costs, plan, results, tables
 from harness.cell import Ground
 from harness.console import show_table
 from harness.data import store
@@ -31,6 +31,24 @@ def show(cells: Iterable[Cell], ground: Ground) -> None:
     if minutes:
         unknown = f", and {len(minutes) - len(known)} nobody can judge yet" if len(known) < len(minutes) else ""
         print(f"{len(minutes)} cells to run: about {sum(known):.1f} min for {len(known)} of them{unknown}")
+        print(_foretold([found.macs for found in planned.values() if found.state == "to run"]))
+
+
+def _foretold(macs: list[int | None]) -> str:
+    """What the cells to run cost on an accelerator that nobody has timed."""
+    known = [each for each in macs if each is not None]
+    unknown = f"; {len(macs) - len(known)} cells do not tell their epochs" if len(known) < len(macs) else ""
+    rate = costs.MACS_PER_GPU_HOUR // 3600
+    return (
+        f"training them: {sum(known):.2e} multiply-accumulates, {_hours(sum(known))} GPU hours at {rate:.0e} a second"
+        f" (assumed, not measured){unknown}"
+    )
+
+
+def _hours(macs: int) -> str:
+    """Two digits, or whole hours."""
+    hours = costs.gpu_hours(macs)
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
 
 
 def _branch(
@@ -42,10 +60,12 @@ def _branch(
     clips = "none" if one.rows is None else f"{len(one.rows):,}"
     start = (title, one.split, str(one.seed), clips)
     if one.place in shown:
-        return [(*start, "as above", "")]
+        return [(*start, "as above", "", "")]
     shown.add(one.place)
     found = planned[one.place]
-    rows: list[tables.Row] = [(*start, found.state, found.estimate if found.state == "to run" else "")]
+    hours = "" if found.macs is None else _hours(found.macs)
+    coming = (found.estimate, hours) if found.state == "to run" else ("", "")
+    rows: list[tables.Row] = [(*start, found.state, *coming)]
     for word, teacher in one.teachers:
         rows += _branch(teacher, planned, shown, depth + 1, word)
     return rows
@@ -59,6 +79,7 @@ class _Planned:
     key: str | None
     estimate: str = ""
     minutes: float | None = None
+    macs: int | None = None
 
 
 def _planned(one: Cell, ground: Ground) -> _Planned:
@@ -68,7 +89,7 @@ def _planned(one: Cell, ground: Ground) -> _Planned:
     if key and cell.known_result(one, key, ground):
         return _Planned("finished", key)
     minutes, words = _estimate(one, ground)
-    return _Planned("to run", key, words, minutes)
+    return _Planned("to run", key, words, minutes, costs.training_macs(one))
 
 
 def _key_if_packed(one: Cell, ground: Ground) -> str | None:

@@ -28,7 +28,7 @@ SCORES = (
 )
 STUDY = ("row", "column", "printed", "measured", "runs", "difference", "95 % interval")
 STUDIES = ("study", "title", "track", "cells")
-PLAN = ("system", "split", "seed", "training clips", "state", "estimate")
+PLAN = ("system", "split", "seed", "training clips", "state", "estimate", "GPU hours")
 
 
 def complexity_rows(systems: Iterable[System], edition: Edition | None) -> list[Row]:

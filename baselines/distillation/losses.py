@@ -17,20 +17,27 @@ Reduction = Literal["elements", "clips"]
 """Mean over all of batch x classes, as the released code of papers 000 and 004; or a sum over classes, mean over clips:
 for ten classes ten times as much."""
 
+Order = Literal["teacher_student", "student_teacher"]
+"""Of which distribution a divergence is the mean: KL(teacher || student), or KL(student || teacher)."""
+
 Activation = Literal["softmax", "sigmoid"]
 
 
-def softened_divergence(student: Tensor, teacher: Tensor, tau: float, reduction: Reduction = "elements") -> Tensor:
+def softened_divergence(
+    student: Tensor,
+    teacher: Tensor,
+    tau: float,
+    reduction: Reduction = "elements",
+    order: Order = "teacher_student",
+) -> Tensor:
     """tau^2 KL(teacher || student) of the softmax of both at temperature `tau`.
 
-    Paper 000, equation 1, as released. Paper 004 prints KL(student || teacher); its code computes this.
+    Paper 000, equation 1, as released. Paper 004 prints KL(student || teacher); its code computes the other.
     """
-    terms = F.kl_div(
-        F.log_softmax(student.float() / tau, dim=1),
-        F.log_softmax(teacher.float() / tau, dim=1),
-        reduction="none",
-        log_target=True,
-    )
+    mean, other = (F.log_softmax(logits.float() / tau, dim=1) for logits in (teacher, student))
+    if order == "student_teacher":
+        mean, other = other, mean
+    terms = F.kl_div(other, mean, reduction="none", log_target=True)
     return tau**2 * (terms.mean() if reduction == "elements" else terms.sum(1).mean())
 
 

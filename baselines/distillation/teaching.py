@@ -18,7 +18,7 @@ from torchaudio.functional import resample
 
 from baselines.augmentations import Sample, Steps, features
 from baselines.distillation.ensembles import Ensemble, called
-from baselines.distillation.losses import Reduction
+from baselines.distillation.losses import Order, Reduction
 from harness.contract import Batch, Classifier, Clips, Mistake, Run, Teacher, TrainingData
 
 
@@ -26,11 +26,12 @@ class Distillation(BaseModel):
     """How a student learns from its teachers.
 
     `label_weight` is lambda: loss = lambda * label loss + (1 - lambda) * distillation loss. `form`: "softened" (papers
-    000 and 004) or "cross_model" (003 and 001). `teaching`: "consistent", the teacher hears the same augmented batch;
-    "clean", it hears the clip as it was; "offline", the same, once before the training. `teacher_input`: the features
-    of its own frontend, augmented by the same draws, or the student's, for all ("student") or for those named (paper
-    004's code feeds CP-ResNet so, and PaSST not). `ensemble` makes one teacher of several; `multi_loss` takes the mean
-    of a loss for each instead. `separate_head`: a head of its own learns from the teacher.
+    000 and 004) or "cross_model" (003 and 001); `order` turns the former's divergence round. `teaching`: "consistent",
+    the teacher hears the same augmented batch; "clean", it hears the clip as it was; "offline", the same, once before
+    the training. `teacher_input`: the features of its own frontend, augmented by the same draws, or the student's, for
+    all ("student") or for those named (paper 004's code feeds CP-ResNet so, and PaSST not). `ensemble` makes one
+    teacher of several; `multi_loss` takes the mean of a loss for each instead. `separate_head`: a head of its own
+    learns from the teacher.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -38,6 +39,7 @@ class Distillation(BaseModel):
     label_weight: float = Field(ge=0, le=1)
     tau: float = Field(gt=0)
     form: Literal["softened", "cross_model"] = "softened"
+    order: Order = "teacher_student"
     reduction: Reduction = "elements"
     teaching: Literal["consistent", "clean", "offline"] = "consistent"
     teacher_input: Literal["teacher", "student"] | tuple[str, ...] = "teacher"

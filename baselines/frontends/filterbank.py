@@ -44,6 +44,13 @@ def htk_filterbank(n_fft: int, sample_rate: int, n_mels: int, f_min: float, f_ma
     return filters
 
 
+def slaney_filterbank(n_fft: int, sample_rate: int, n_mels: int, f_min: float, f_max: float) -> Tensor:
+    """Filters (n_fft // 2 + 1, n_mels), triangles linear in Hz, Slaney's mel (linear to 1 kHz), peaks 1."""
+    bins = n_fft // 2 + 1
+    filters: Tensor = torchaudio.functional.melscale_fbanks(bins, f_min, f_max, n_mels, sample_rate, mel_scale="slaney")
+    return filters
+
+
 def kaldi_filterbank(n_fft: int, sample_rate: int, n_mels: int, f_min: float, f_max: float) -> Tensor:
     """Filters (n_fft // 2 + 1, n_mels), triangles linear in mel, mel = 1127 ln(1 + f / 700), peaks 1.
 

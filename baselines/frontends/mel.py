@@ -8,7 +8,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from baselines.frontends.filterbank import BandedFilterbank, chunks, htk_filterbank, kaldi_filterbank
+from baselines.frontends.filterbank import (
+    BandedFilterbank,
+    chunks,
+    htk_filterbank,
+    kaldi_filterbank,
+    slaney_filterbank,
+)
 from harness.contract import Mistake
 
 Edges = tuple[float, float]
@@ -19,9 +25,10 @@ Edges = tuple[float, float]
 class MelSettings:
     """A log-mel frontend in the field's terms: lengths in samples, frequencies in Hz, `f_max` None for half the rate.
 
-    `scale`: "htk", triangles linear in Hz (torchaudio), or "kaldi", triangles linear in mel. The result is
-    (ln(mel + offset) + shift) * gain. `f_min_jitter` and `f_max_jitter` are the widths, in whole Hz, of the ranges from
-    which a recipe may draw the edges of the bank in training (`draw_edges`).
+    `scale`: "htk" or "slaney", triangles linear in Hz (torchaudio), or "kaldi", triangles linear in mel. `power`: 2 for
+    the power spectrum, 1 for magnitudes. The result is (ln(mel + offset) + shift) * gain, with `peak` divided by its
+    largest absolute value in a clip, where that is above 1. `f_min_jitter` and `f_max_jitter` are the widths, in whole
+    Hz, of the ranges from which a recipe may draw the edges of the bank in training (`draw_edges`).
     """
 
     sample_rate: int = 32000
@@ -31,12 +38,15 @@ class MelSettings:
     n_mels: int = 256
     f_min: float = 0.0
     f_max: float | None = None
-    scale: Literal["htk", "kaldi"] = "htk"
+    scale: Literal["htk", "slaney", "kaldi"] = "htk"
+    window: Literal["hann", "hamming"] = "hann"
     periodic_window: bool = True
+    power: Literal[1, 2] = 2
     preemphasis: float | None = None
     offset: float = 1e-5
     shift: float = 0.0
     gain: float = 1.0
+    peak: bool = False
     f_min_jitter: int = 1
     f_max_jitter: int = 1
 
@@ -58,11 +68,29 @@ class MelSettings:
         return low + up, high + self.f_max_jitter // 2 - down
 
 
+DCASE_2022 = MelSettings(
+    sample_rate=44100,
+    n_fft=2048,
+    win_length=1764,
+    hop_length=882,
+    n_mels=40,
+    scale="slaney",
+    window="hamming",
+    power=1,
+    offset=torch.finfo(torch.float64).eps,
+    peak=True,
+)
+"""The official baseline of 2022 and 2023: 40 ms windows, 20 ms hop, magnitudes, 51 frames a second."""
+
 DCASE_2024 = MelSettings()
 """The official baseline of 2024 and 2025: 96 ms windows, 15.6 ms hop, 65 frames a second."""
 
 CP_RESNET_2024 = MelSettings(hop_length=750)
 """CP-ResNet in the code of paper 004: 43 frames a second."""
+
+CP_RESNET_2024_TEXT = MelSettings(sample_rate=22050, win_length=507, hop_length=198)
+"""CP-ResNet in the text of paper 004: 23 ms windows, 9 ms hop, 112 frames a second. It states no FFT length:
+4,096 leaves none of the 256 bands empty."""
 
 PASST_2024 = MelSettings(n_fft=1024, win_length=800, hop_length=320, n_mels=128)
 """PaSST in the code of paper 004, without PaSST's normalisation: 101 frames a second."""
@@ -88,16 +116,21 @@ PASST_AUDIOSET = replace(PASST_2023, f_max=15000.0, f_min_jitter=10, f_max_jitte
 """PaSST and EfficientAT on AudioSet: 998 of the 1,000 frames of 10 s have positions."""
 
 
+FILTERBANKS = {"htk": htk_filterbank, "slaney": slaney_filterbank, "kaldi": kaldi_filterbank}
+WINDOWS = {"hann": torch.hann_window, "hamming": torch.hamming_window}
+
+
 def mel_filterbank(settings: MelSettings, edges: Edges | None = None) -> Tensor:
     """Triangular mel filters (n_fft // 2 + 1, n_mels) with peaks of 1, not normalised by area."""
-    build = htk_filterbank if settings.scale == "htk" else kaldi_filterbank
-    return build(settings.n_fft, settings.sample_rate, settings.n_mels, *(edges or settings.edges))
+    return FILTERBANKS[settings.scale](
+        settings.n_fft, settings.sample_rate, settings.n_mels, *(edges or settings.edges)
+    )
 
 
 class MelSpectrogram(nn.Module):
-    """Mel power spectrogram, waveforms (batch, samples) to (batch, n_mels, n_frames).
+    """Mel spectrogram, waveforms (batch, samples) to (batch, n_mels, n_frames).
 
-    Centred frames with reflected ends, a Hann window, no normalisation: for "htk" the numbers of
+    Centred frames with reflected ends, no normalisation: for "htk" and "slaney" the numbers of
     `torchaudio.transforms.MelSpectrogram`.
     """
 
@@ -105,7 +138,7 @@ class MelSpectrogram(nn.Module):
         super().__init__()
         self.settings = settings
         self.filterbank = BandedFilterbank(mel_filterbank(settings))
-        window = torch.hann_window(settings.win_length, periodic=settings.periodic_window)
+        window = WINDOWS[settings.window](settings.win_length, periodic=settings.periodic_window)
         self.register_buffer("window", window, persistent=False)
 
     def forward(self, waveforms: Tensor, edges: Edges | None = None) -> Tensor:
@@ -131,12 +164,13 @@ class MelSpectrogram(nn.Module):
         frames = spectrum.transpose(1, 2)
         batch, n_frames, bins = frames.shape
         power = torch.addcmul(frames.real.square(), frames.imag, frames.imag)
+        power = power if settings.power == 2 else power.sqrt_()
         mel: Tensor = bank(power.reshape(batch * n_frames, bins))
         return mel.view(batch, n_frames, -1).transpose(1, 2)
 
 
 class LogMel(nn.Module):
-    """Natural logarithm of a mel spectrogram, shifted and scaled: (batch, samples) to (batch, 1, n_mels, n_frames).
+    """Logarithm of a mel spectrogram as its settings say: (batch, samples) to (batch, 1, n_mels, n_frames).
 
     `mel` and `log` are the two halves, for recipes that mask or filter the linear spectrogram in between. `edges` of a
     batch (`MelSettings.draw_edges`) jitter the filter bank in training; without them it is the evaluation frontend.
@@ -152,7 +186,7 @@ class LogMel(nn.Module):
         return self.log(self.mel(waveforms, edges))
 
     def mel(self, waveforms: Tensor, edges: Edges | None = None) -> Tensor:
-        """Linear mel power (batch, 1, n_mels, n_frames)."""
+        """Linear mel spectrogram (batch, 1, n_mels, n_frames)."""
         power: Tensor = self.spectrogram(waveforms, edges)
         return power.unsqueeze(1)
 
@@ -161,4 +195,6 @@ class LogMel(nn.Module):
         log = (mel + self.settings.offset).log_()
         if self.settings.shift or self.settings.gain != 1:
             log.add_(self.settings.shift).mul_(self.settings.gain)
+        if self.settings.peak:
+            log.div_(log.abs().amax((1, 2, 3), keepdim=True).clamp(min=1.0))
         return log

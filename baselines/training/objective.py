@@ -71,7 +71,7 @@ class Objective:
         how = self.distillation
         assert how is not None  # noqa: S101 - there are teachers, so there is a way to learn from them
         if how.form == "softened":
-            return softened_divergence(student, teacher, how.tau, how.reduction)
+            return softened_divergence(student, teacher, how.tau, how.reduction, how.order)
         return cross_model_divergence(student, teacher, how.tau, self.activation, how.reduction)
 
 

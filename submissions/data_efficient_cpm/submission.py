@@ -16,7 +16,7 @@ from baselines import half_precision
 from baselines.augmentations import DeviceResponse, FilterAugment, FreqMixStyle, FrequencyMask, Roll, Steps, leaving_out
 from baselines.augmentations.responses import make_responses
 from baselines.distillation import Distillation
-from baselines.frontends import CP_RESNET_2024, DCASE_2024, PASST_2024, LogMel
+from baselines.frontends import CP_RESNET_2024, CP_RESNET_2024_TEXT, DCASE_2024, PASST_2024, LogMel, MelSettings
 from baselines.models import build as build_network
 from baselines.models.network import Network
 from baselines.pretrained import load_pretrained
@@ -69,19 +69,28 @@ class Config(Recipe):
 
     @model_validator(mode="after")
     def _of_the_text(self) -> Config:
-        """The text has Adam with a weight decay of 0.001, and FilterAugment on the linear mel."""
+        """The text has Adam, a weight decay of 0.001, FilterAugment, KL(student || teacher), teachers' own features."""
         if self.variant == "code" or any(isinstance(step, FilterAugment) for step in self.augmentations):
             return self
+        teaching = self.distillation
+        if teaching is not None:
+            teaching = teaching.model_copy(update={"order": "student_teacher", "teacher_input": "teacher"})
         cut = next((index for index, step in enumerate(self.augmentations) if step.where == "mel"), 0)
         steps = (*self.augmentations[:cut], FilterAugment(), *self.augmentations[cut:])
-        return self.model_copy(update={"optimiser": "adam", "weight_decay": 1e-3, "augmentations": steps})
+        changed = {"optimiser": "adam", "weight_decay": 1e-3, "augmentations": steps, "distillation": teaching}
+        return self.model_copy(update=changed)
+
+    def frontend(self) -> MelSettings:
+        """Of the network's features: the text has another one for CP-ResNet."""
+        of_text = self.variant == "paper" and self.model == "cpr"
+        return CP_RESNET_2024_TEXT if of_text else FRONTENDS[self.model]
 
 
 class System(Classifier):
     """The classifier together with the configuration it is trained by."""
 
     def __init__(self, config: Config, task: Task) -> None:
-        settings = FRONTENDS[config.model]
+        settings = config.frontend()
         options = {
             "cpm": {},
             "cpr": {"n_mels": settings.n_mels},

@@ -19,6 +19,8 @@ from baselines.frontends import (
     CP_MOBILE_2023,
     CP_RESNET_2023,
     CP_RESNET_2024,
+    CP_RESNET_2024_TEXT,
+    DCASE_2022,
     DCASE_2024,
     PASST_2023,
     PASST_2024,
@@ -38,8 +40,10 @@ PRESETS = {
     "CP_RESNET_2023": CP_RESNET_2023,
     "PASST_2023": PASST_2023,
     "PASST_AUDIOSET": PASST_AUDIOSET,
+    "DCASE_2022": DCASE_2022,
     "DCASE_2024": DCASE_2024,
     "CP_RESNET_2024": CP_RESNET_2024,
+    "CP_RESNET_2024_TEXT": CP_RESNET_2024_TEXT,
     "PASST_2024": PASST_2024,
 }
 
@@ -78,11 +82,16 @@ def torchaudio_mel(settings: MelSettings) -> torchaudio.transforms.MelSpectrogra
 
 
 def dense_bank(settings: MelSettings, edges: Edges) -> np.ndarray:
-    """Triangles (bins, bands) at double precision: linear in Hz for "htk", in mel for "kaldi" (facts, section 7)."""
+    """Triangles (bins, bands) at double precision: linear in mel for "kaldi", in Hz otherwise (facts, section 7)."""
     hz = np.arange(settings.n_fft // 2 + 1) * settings.sample_rate / settings.n_fft
     if settings.scale == "htk":
         to_mel: Callable[[np.ndarray], np.ndarray] = lambda f: 2595 * np.log10(1 + f / 700)  # noqa: E731
         corners = 700 * (10 ** (np.linspace(*to_mel(np.array(edges)), settings.n_mels + 2) / 2595) - 1)
+        axis = hz
+    elif settings.scale == "slaney":  # 15 mel a kilohertz up to 1 kHz, then 27 mel a factor of 6.4
+        assert edges[0] < 1000 < edges[1]
+        mels = np.linspace(edges[0] * 0.015, 15 + 27 * np.log(edges[1] / 1000) / np.log(6.4), settings.n_mels + 2)
+        corners = np.where(mels < 15, mels / 0.015, 1000 * 6.4 ** ((mels - 15) / 27))
         axis = hz
     else:
         axis, (low, high) = 1127 * np.log(1 + hz / 700), 1127 * np.log(1 + np.array(edges) / 700)
@@ -103,12 +112,16 @@ def dense_log_mel(settings: MelSettings, waveforms: Tensor, edges: Edges) -> np.
     window = np.zeros(settings.n_fft)
     start = (settings.n_fft - settings.win_length) // 2
     span = settings.win_length - (0 if settings.periodic_window else 1)
-    window[start : start + settings.win_length] = np.sin(np.pi * np.arange(settings.win_length) / span) ** 2
+    least = {"hann": 0.0, "hamming": 0.08}[settings.window]
+    hann = np.sin(np.pi * np.arange(settings.win_length) / span) ** 2
+    window[start : start + settings.win_length] = least + (1 - least) * hann
     padded = np.pad(x, ((0, 0), (settings.n_fft // 2, settings.n_fft // 2)), mode="reflect")
     places = range(0, x.shape[1] + 1, settings.hop_length)
     frames = np.stack([padded[:, at : at + settings.n_fft] * window for at in places], axis=1)
-    mel = np.abs(np.fft.rfft(frames)) ** 2 @ dense_bank(settings, edges)
+    mel = np.abs(np.fft.rfft(frames)) ** settings.power @ dense_bank(settings, edges)
     log: np.ndarray = (np.log(mel + settings.offset) + settings.shift) * settings.gain
+    if settings.peak:
+        log /= np.maximum(1, np.abs(log).max((1, 2), keepdims=True))
     return log.transpose(0, 2, 1)
 
 
@@ -166,6 +179,21 @@ def test_frontends_of_2024_give_torchaudio_s_numbers_on_the_golden_clips(of_2024
     assert (frontend.double()(waveforms.double()).squeeze(1) - exact).abs().max() < 1e-9
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_no_band_of_a_preset_is_empty(name: str) -> None:
+    assert (mel_filterbank(PRESETS[name]).sum(0) > 0).all()
+
+
+def test_features_of_2022_are_relative_to_the_largest_value_of_their_own_clip() -> None:
+    waveforms, frontend = noise(3, 44100), LogMel(DCASE_2022)
+    found = frontend(waveforms)
+    assert found.abs().amax((1, 2, 3)).tolist() == [1.0, 1.0, 1.0]
+    assert torch.allclose(found[1:2], frontend(waveforms[1:2]), atol=1e-6)
+    raw = LogMel(replace(DCASE_2022, peak=False))(waveforms)
+    assert torch.allclose(found[2], raw[2] / raw[2].abs().max(), atol=1e-6)
+    assert frontend(torch.zeros(1, 44100)).isfinite().all()
+
+
 def test_filters_and_window_of_2024_are_the_golden_ones(of_2024: Tensors) -> None:
     assert torch.allclose(mel_filterbank(DCASE_2024).T, of_2024["filterbank"], rtol=0, atol=1e-6)
     window = MelSpectrogram(DCASE_2024).get_buffer("window")
@@ -209,14 +237,16 @@ def test_every_preset_gives_the_numbers_of_its_formula_written_out(name: str) ->
         ("CP_RESNET_2023", 43),
         ("PASST_2023", 100),
         ("PASST_AUDIOSET", 100),
+        ("DCASE_2022", 51),
         ("DCASE_2024", 65),
         ("CP_RESNET_2024", 43),
+        ("CP_RESNET_2024_TEXT", 112),
         ("PASST_2024", 101),
     ],
 )
 def test_a_second_has_the_frames_of_the_fact_sheet(name: str, frames: int) -> None:
     settings = PRESETS[name]
-    assert LogMel(settings)(noise(1)).shape == (1, 1, settings.n_mels, frames)
+    assert LogMel(settings)(noise(1, settings.sample_rate)).shape == (1, 1, settings.n_mels, frames)
 
 
 @pytest.mark.parametrize("settings", [DCASE_2024, CP_MOBILE_2023, PASST_AUDIOSET])

@@ -15,6 +15,7 @@ from baselines.quantisation import (
     activation_step,
     at_8_bit,
     byte_layer,
+    calibrated,
     freeze,
     quantisable,
     weight_scale,
@@ -40,6 +41,21 @@ def watched(network: nn.Module, x: Tensor, *, per_channel: bool = True) -> nn.Mo
                 module.training = isinstance(module, RoundedLayer)
             prepared(x)
     return prepared.eval()
+
+
+def test_calibration_sees_what_the_network_sees_when_it_is_tested() -> None:
+    """Ranges of one batch are its least and largest activations, without dropout; weights stay."""
+    network, x = trained("cnn_2022", (4, 1, 40, 51))
+    before = copy.deepcopy(network.state_dict())
+    prepared = calibrated(network, [x])
+    layers = {name: module for name, module in prepared.named_modules() if isinstance(module, RoundedLayer)}
+    first = next(iter(layers.values()))
+    assert (float(first.low), float(first.high)) == (float(x.min()), float(x.max()))
+    assert torch.equal(prepared(x), watched(network, x)(x))
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert not any(module.training for module in prepared.modules())
+    more = calibrated(network, [x, 3 * x])
+    assert float(next(module for module in more.modules() if isinstance(module, RoundedLayer)).high) > float(x.max())
 
 
 NETWORKS = [("cp_mobile", (4, 1, 256, 64)), ("cp_mobile_2024", (4, 1, 256, 65)), ("cnn_2022", (4, 1, 40, 51))]

@@ -198,6 +198,8 @@ def test_the_plan_is_drawn_with_teachers_below_their_students(
     assert lines[3][:2] == ["└─", "family/teacher"]
     assert lines[3][-2:] == ["as", "above"]
     assert lines[4][:4] == ["1", "cells", "to", "run:"]
+    assert lines[5][:2] == ["training", "them:"]
+    assert lines[5][-5:] == ["1", "cells", "do", "not", "tell", "their", "epochs"][-5:]
 
 
 @pytest.mark.parametrize(

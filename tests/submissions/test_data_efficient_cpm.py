@@ -63,6 +63,15 @@ def test_the_text_has_adam_and_filter_augment_before_the_masks() -> None:
     assert [step.kind for step in code.augmentations] == [kind for kind in kinds if kind != "filter_augment"]
 
 
+def test_the_text_turns_the_divergence_round_and_gives_teachers_their_own_features() -> None:
+    text, code = config(READ, MODULE, "S1", None, variant="paper"), config(READ, MODULE, "S1")
+    assert (text.distillation.order, text.distillation.teacher_input) == ("student_teacher", "teacher")
+    assert (code.distillation.order, code.distillation.teacher_input) == ("teacher_student", ("cpr",))
+    teacher = MODULE.build(config(READ, MODULE, "cpr", None, variant="paper"), TASK).eval()
+    assert teacher.sample_rate == 22_050
+    assert teacher(torch.randn(2, 22_050)).shape == (2, len(LABELS))
+
+
 @pytest.mark.parametrize("system", ["S1", "cpr", "passt"])
 def test_clips_become_logits(system: str) -> None:
     settings = {"passt_width": 24, "passt_depth": 1, "passt_heads": 2}

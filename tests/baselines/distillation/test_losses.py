@@ -65,6 +65,22 @@ def test_the_softened_divergence_is_tau_squared_times_teacher_against_student(ta
     assert float(softened_divergence(student, teacher, tau, reduction)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("reduction", ["elements", "clips"])
+def test_turned_round_it_is_the_mean_over_the_student_s_distribution(reduction: Reduction) -> None:
+    """Paper 004, equation 1."""
+    student, teacher = logits(1).requires_grad_(), logits(2)
+    p = scipy.special.softmax(teacher.double().numpy() / 2, axis=1)
+    q = scipy.special.softmax(student.detach().double().numpy() / 2, axis=1)
+    terms = q * np.log(q / p)
+    expected = 4 * (terms.mean() if reduction == "elements" else terms.sum(1).mean())
+    found = softened_divergence(student, teacher, 2.0, reduction, "student_teacher")
+    assert float(found.detach()) == pytest.approx(expected, rel=1e-5)
+    found.backward()
+    assert student.grad is not None
+    moved = (student - 0.1 * student.grad).detach()
+    assert float(softened_divergence(moved, teacher, 2.0, reduction, "student_teacher")) < expected
+
+
 @pytest.mark.parametrize("tau", [1.0, 2.5, 6.0])
 @pytest.mark.parametrize("reduction", ["elements", "clips"])
 def test_the_cross_model_divergence_softens_the_teacher_only_and_scales_nothing(
