@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from harness import entry, plan, process, provenance, results, scoring
+from harness import curves, entry, plan, process, provenance, results, scoring
+from harness.blocks import Blocks
 from harness.data import store, test_clips
 from harness.data.dataset import Dataset
 from harness.data.store import Layout
 from harness.data.test_clips import TestClips
 from harness.files import replacing
-from harness.job import LOGITS, SNAPSHOT_LOGITS, TRAINED, Answer, Job, TeacherFiles, TrainingFiles
+from harness.job import LOGITS, SNAPSHOT_LOGITS, TRAINED, WORK, Answer, Job, TeacherFiles, TrainingFiles
 from harness.nursery import Nursery
 from harness.outcomes import Mistake, Outcome
 from harness.plan import Cell, Choice
@@ -228,8 +229,16 @@ def _recorded(ready: Ready, ground: Ground, answers: Mapping[str, Answer]) -> Re
         for path in sorted(ready.folder(ground).glob(SNAPSHOT_LOGITS.format(epoch="*")))
     }
     result = result.model_copy(update={"scores": _scored(logits, ground), "snapshots": dict(sorted(by_epoch.items()))})
-    results.write(result, ground.results, logits)
+    training = curves.read(ready.folder(ground) / WORK / curves.METRICS)
+    results.write(result, ground.results, logits, _blocks(ground), training.csv() if training else None)
     return result
+
+
+def _blocks(ground: Ground) -> Blocks:
+    """The test clips in list order, by location, class and device."""
+    dataset = ground.dataset
+    test = dataset.test
+    return Blocks.of(dataset.locations[test].tolist(), dataset.labels[test], dataset.devices[test].tolist())
 
 
 def _scored(logits: NDArray[np.float32], ground: Ground) -> Scores:

@@ -35,7 +35,7 @@ from harness.data.gathering import Gatherer
 from harness.data.store import Waveforms
 from harness.data.training_data import ClipList, StoredData
 from harness.files import digest_of_path, digest_of_value, disk_mistake, find_path, replacing, write_bytes
-from harness.job import CHECKPOINT, LOGITS, SNAPSHOT, SNAPSHOT_LOGITS, TRAINED, Answer, Job
+from harness.job import CHECKPOINT, LOGITS, SNAPSHOT, SNAPSHOT_LOGITS, TRAINED, WORK, Answer, Job
 from harness.lifeline import die_with_parent
 from harness.logits import require_logits
 from harness.outcomes import Mistake, Outcome, OverLimit
@@ -329,7 +329,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.generator = torch.Generator().manual_seed(self.seed)
-        self.work = self.folder / "work"
+        self.work = self.folder / WORK
         self.work.mkdir(exist_ok=True)
 
     def progress(self, done: int, total: int, **metrics: float) -> None:

@@ -93,6 +93,7 @@ class Answer(Record):
     peak_memory_bytes: int = 0
 
 
+WORK = "work"
 TRAINED = "trained.pt"
 CHECKPOINT = "checkpoint.pt"
 LOGITS = "logits.npy"

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field, ValidationError
 from scipy.special import log_softmax
 
+from harness import blocks
+from harness.blocks import Blocks, Sums
 from harness.files import digest_of_value, disk_mistake, write_bytes
 from harness.outcomes import Outcome
 from harness.scoring import Scores
@@ -183,10 +184,23 @@ class Damaged:
     why: str
 
 
-def write(result: Result, results: Path, logits: ArrayLike | None = None) -> Path:
+def clips_path(results: Path, track: str, test_list: str) -> Path:
+    """Where the test clips that results of a track speak of lie: their locations, classes and devices."""
+    return results / track / f"clips-{test_list[:16]}.npz"
+
+
+def write(
+    result: Result,
+    results: Path,
+    logits: ArrayLike | None = None,
+    clips: Blocks | None = None,
+    training: bytes | None = None,
+) -> Path:
     """Writes the record and, beside it, the predictions; each whole or not at all. Returns the record's path.
 
-    A failure never takes the place of a scored result: it stands beside it until a later run succeeds.
+    With the test `clips`, the predictions come with their sums, and they lie beside the results.
+    `training`: losses by epoch, as CSV. A failure never takes the place of a scored result: it stands beside it until
+    a later run succeeds.
     """
     path = result.identity.path(results)
     content = (result.model_dump_json(indent=1) + "\n").encode()
@@ -195,8 +209,14 @@ def write(result: Result, results: Path, logits: ArrayLike | None = None) -> Pat
         if result.outcome is not Outcome.OK:
             write_bytes(failure, content)
             return failure
+        if clips is not None and result.digests.test_list:
+            beside = clips_path(results, result.identity.track, result.digests.test_list)
+            if Blocks.read(beside) is None:
+                clips.write(beside)
+        if training is not None:
+            write_bytes(path.with_suffix(".training.csv"), training)
         if logits is not None:
-            write_bytes(path.with_suffix(".npz"), packed_predictions(logits, result.key))
+            write_bytes(path.with_suffix(".npz"), packed_predictions(logits, result.key, clips))
         write_bytes(path, content)
         failure.unlink(missing_ok=True)
     except OSError as error:
@@ -204,13 +224,19 @@ def write(result: Result, results: Path, logits: ArrayLike | None = None) -> Pat
     return path
 
 
-def packed_predictions(logits: ArrayLike, key: str = "") -> bytes:
-    """A compressed npz: `log_probabilities` float16 (clips, classes), `predicted` from full precision, `key`."""
-    z = np.asarray(logits, dtype=np.float64)
+def packed_predictions(logits: ArrayLike, key: str = "", clips: Blocks | None = None) -> bytes:
+    """A compressed npz: `log_probabilities` float16 (clips, classes), `predicted` from full precision, `key`.
+
+    With the test `clips` also the `Sums` of the predictions, from full precision.
+    """
+    exact = log_softmax(np.asarray(logits, dtype=np.float64), axis=1)
     buffer = BytesIO()
-    log_p = np.maximum(log_softmax(z, axis=1), np.finfo(np.float16).min).astype(np.float16)
-    predicted = log_softmax(z, axis=1).argmax(axis=1).astype(np.int16)
-    np.savez_compressed(buffer, log_probabilities=log_p, predicted=predicted, key=np.array(key))
+    log_p = np.maximum(exact, np.finfo(np.float16).min).astype(np.float16)
+    predicted = exact.argmax(axis=1).astype(np.int16)
+    arrays: dict[str, Any] = {"log_probabilities": log_p, "predicted": predicted, "key": np.array(key)}
+    if clips is not None:
+        arrays |= Sums.of(exact, predicted, clips).arrays()
+    np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
 
@@ -236,9 +262,9 @@ def read_all(folders: Sequence[Path]) -> Iterator[tuple[Path, Result | Damaged]]
 def _key_of(predictions: Path) -> str | None:
     """The key of the cell that the predictions are of; None where they are absent or damaged."""
     try:
-        with np.load(predictions) as arrays:
+        with blocks.opened(predictions) as arrays:
             return str(arrays["key"])
-    except (OSError, ValueError, KeyError, BadZipFile):
+    except blocks.UNREADABLE:
         return None
 
 

@@ -167,7 +167,7 @@ def _show(
 ) -> None:
     track, _ = tracks.load(track_name)
     rows = [
-        _shown(row.name, column.name, printed, _measured(read, row, column, study, track, choice, places))
+        _shown(row.name, column.name, printed, measured(read, row, column, study, track, choice, places.results))
         for row in study.rows
         for column in study.columns
         if row.about(column)
@@ -178,8 +178,8 @@ def _show(
         hands.reporter.say(line)
 
 
-def _measured(
-    read: Entry, row: Row, column: Column, study: Study, track: Track, choice: Choice, places: Places
+def measured(
+    read: Entry, row: Row, column: Column, study: Study, track: Track, choice: Choice, folder: Path
 ) -> Measured | None:
     """The runs of a cell of the table; None where a seed has no score yet."""
     system = row.about(column)
@@ -187,7 +187,7 @@ def _measured(
     found = []
     for seed in choice.seeds or study.seeds:
         identity = plan.identity_of(read.name, system, track, column.split, seed, choice, choice.settings)
-        path = identity.path(places.results)
+        path = identity.path(folder)
         result = results.read(path) if path.is_file() else None
         if not isinstance(result, Result) or result.scores is None:
             return None

@@ -10,7 +10,7 @@ from harness.outcomes import Outcome
 from harness.results import Reason, Result
 from harness.tracks import Track
 from leaderboard import eligibility, ranking
-from leaderboard.rows import Cell, Row, gather, row_key, settings_text, system_key
+from leaderboard.rows import Cell, Row, gather, named, row_key, settings_text, system_key
 
 UNKNOWN_TRACK = "the rules of this track are not known here"
 
@@ -102,9 +102,10 @@ def board(name: str, cells: Sequence[Cell], track: Track | None) -> Board:
     splits = _ordered({cell.split for cell in scored}, track.splits if track else ())
     required = _required_splits(track, splits)
     newest, superseded = _newest(scored)
-    rows = [gather(group, required) for group in _grouped(newest, splits)]
-    teachers = [_marked(row, track, required, newest, failed) for row in rows if _is_teacher(row)]
-    systems = [_marked(row, track, required, newest, failed) for row in rows if not _is_teacher(row)]
+    rows = named(gather(group, required) for group in _grouped(newest, splits))
+    mark = _Marker(track, required, newest, failed)
+    teachers = [mark(row) for row in rows if _is_teacher(row)]
+    systems = [mark(row) for row in rows if not _is_teacher(row)]
     groups, devices = _device_names(rows, track)
     return Board(
         name=name,
@@ -160,22 +161,31 @@ def _grouped(cells: Iterable[Cell], splits: Sequence[str]) -> Iterable[list[Cell
     return [groups[key] for key in sorted(groups)]
 
 
-def _marked(
-    row: Row, track: Track | None, required: tuple[str, ...], newest: Iterable[Cell], failed: Iterable[Cell]
-) -> Row:
-    """The row with every reason why it is not ranked, and with the official seeds that it lacks."""
-    if track is None:
-        return replace(row, marks=(UNKNOWN_TRACK,))
-    own = [cell for cell in failed if system_key(cell.result) == system_key(row.newest)]
-    ended = {cell.split: cell.result.outcome for cell in own}
-    terms = eligibility.Terms(track, required, _usual_test_list(newest), ended)
-    return replace(row, marks=eligibility.reasons(row, terms), notes=eligibility.missing_seeds(row, track))
+class _Marker:
+    """Gives rows every reason why they are not ranked, and the official seeds that they lack."""
+
+    def __init__(
+        self, track: Track | None, required: tuple[str, ...], newest: Iterable[Cell], failed: Iterable[Cell]
+    ) -> None:
+        self.track, self.required = track, required
+        self.test_list = _usual_test_list(newest)
+        self.failed: dict[tuple[str, str, str], dict[str, Outcome]] = {}
+        for cell in failed:
+            self.failed.setdefault(system_key(cell.result), {})[cell.split] = cell.result.outcome
+
+    def __call__(self, row: Row) -> Row:
+        if self.track is None:
+            return replace(row, marks=(UNKNOWN_TRACK,))
+        ended = self.failed.get(system_key(row.newest), {})
+        terms = eligibility.Terms(self.track, self.required, self.test_list, ended)
+        notes = eligibility.missing_seeds(row, self.track)
+        return replace(row, marks=eligibility.reasons(row, terms), notes=notes)
 
 
 def _usual_test_list(cells: Iterable[Cell]) -> str | None:
     """The digest of the test list that most results have."""
     lists = Counter(cell.result.digests.test_list for cell in cells)
-    return max(sorted(lists, key=str), key=lists.__getitem__)
+    return max(sorted(lists, key=str), key=lists.__getitem__, default=None)
 
 
 def _ranked(systems: Iterable[Row], track: Track | None) -> tuple[Row, ...]:

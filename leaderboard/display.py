@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -44,9 +44,24 @@ def loss(value: float) -> str:
     return _signed(f"{value:.3f}")
 
 
+def between(low: float, high: float, write: Callable[[float], str]) -> str:
+    """The ends of an interval: `42.10 to 46.30`."""
+    return f"{write(low)} to {write(high)}"
+
+
+def p_value(value: float) -> str:
+    """A p-value: `0.012`, and `under 0.001`."""
+    return f"{value:.3f}" if value >= 0.001 else "under 0.001"
+
+
 def count(value: int) -> str:
     """A whole number with its thousands apart: `61,148`."""
     return f"{value:,}"
+
+
+def score(value: float) -> str:
+    """A weighted rank: `2.25`."""
+    return f"{value:.2f}"
 
 
 def share(value: float) -> str:
@@ -137,11 +152,12 @@ def statements(board: Board) -> Iterator[Statement]:
     for limit in limits(track):
         yield Statement(f"Limit: {limit.about}", f"at most {limit.text}", limit.status, limit.source)
     if track.rules:
-        yield from _edition(track.rules)
+        yield from edition(track.rules)
     yield from _data(board, track)
 
 
-def _edition(edition: Edition) -> Iterator[Statement]:
+def edition(edition: Edition) -> Iterator[Statement]:
+    """What an edition says beside its limits."""
     zeros, revealed = edition.zeros_count, edition.device_revealed
     yield _stated("Organisers' counter", edition.official_counter, edition.official_counter.value)
     yield _stated("Zeros count as parameters", zeros, _yes(zeros.value))

@@ -7,6 +7,11 @@ from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from harness.statistics import Sample
 from harness.tracks import Ranking
 from leaderboard.rows import Cost, Row
 
@@ -14,6 +19,8 @@ WEIGHTS: Mapping[str, Fraction] = MappingProxyType(
     {"accuracy": Fraction(1, 2), "bytes": Fraction(1, 4), "macs": Fraction(1, 4)}
 )
 """Weights of the ranks by macro accuracy, parameter bytes and MACs in the rule of 2023; no rules seen confirm them."""
+
+Floats = NDArray[np.float64]
 
 HIGHER_IS_BETTER = frozenset({"macro_accuracy", "mean_of_splits"})
 
@@ -33,6 +40,24 @@ def scores_by_rule(ranking: Ranking, rows: Sequence[Row]) -> list[float]:
     if ranking.rule == "weighted_rank":
         return weighted_ranks(rows)
     return [_macro_accuracy(row) for row in rows]
+
+
+def drawn(ranking: Ranking, rows: Sequence[Row], samples: Sequence[Sample]) -> tuple[Floats, Floats]:
+    """(rows,) and (resamples, rows): the number that rows are ranked by, on the clips and on every draw of them.
+
+    `samples` are macro accuracies, or log losses where those rank. For the weighted rank the rows are ranked anew on
+    every draw; what they cost stays.
+    """
+    values = np.array([sample.value for sample in samples])
+    replicates = np.stack([sample.replicates for sample in samples], axis=1).astype(np.float64)
+    if ranking.rule != "weighted_rank":
+        return values, replicates
+    figures = {"bytes": [_cost(row).parameter_bytes for row in rows], "macs": [_cost(row).macs for row in rows]}
+    fixed = np.zeros(len(rows))
+    for figure, cost in figures.items():
+        fixed += float(WEIGHTS[figure]) * np.array(competition_ranks(cost, higher_is_better=False))
+    by_accuracy = np.asarray(rankdata(-replicates, method="min", axis=1), dtype=np.float64)
+    return np.array(weighted_ranks(rows)), fixed + float(WEIGHTS["accuracy"]) * by_accuracy
 
 
 def weighted_ranks(rows: Sequence[Row]) -> list[float]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from urllib.parse import quote
 
 from harness.results import Complexity, Result
 from harness.scoring import PartScore, Scores
+
+SLUG_LONGEST = 80
 
 Figure = Callable[[Scores], float]
 Parts = Callable[[Scores], Mapping[str, PartScore]]
@@ -75,7 +80,8 @@ class Row:
     """A system on a track: who it is, its cells, and means of what they scored.
 
     `by_split` holds the macro accuracy of every split. All other means are over the splits that the ranking is
-    over; `macro_accuracy` is None unless every one of those is there. `marks` are reasons why the row is not ranked,
+    over; `macro_accuracy` is None unless every one of those is there. `slug` is what its page is called: the same in
+    every build, and of no other row of the track (`named`). `marks` are reasons why the row is not ranked,
     `notes` what else a reader should know; `rank` and `score` are None in a row that is not ranked.
     """
 
@@ -88,6 +94,7 @@ class Row:
     devices: Mapping[str, float]
     gap: float | None
     cost: Cost | None
+    slug: str = ""
     marks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     rank: int | None = None
@@ -119,10 +126,44 @@ class Row:
         return tuple(cell.seed for cell in self.cells if cell.split == split)
 
 
-def system_key(result: Result) -> tuple[str, str, str]:
-    """What makes two results the same system: entry, name and changed fields."""
+def named(rows: Iterable[Row]) -> list[Row]:
+    """The rows with their slugs: entry and system in letters that every file system takes.
+
+    A digest is added where these are not all there is to say, and where two rows would be called alike.
+    """
+    every = list(rows)
+    slugs = [_slug(row.newest) for row in every]
+    often = Counter(slugs)
+    return [
+        replace(row, slug=slug if often[slug] == 1 else f"{slug}-{_digest(row.newest)}".lstrip("-"))
+        for row, slug in zip(every, slugs, strict=True)
+    ]
+
+
+def _slug(result: Result) -> str:
     identity = result.identity
-    return identity.entry, identity.system, json.dumps(identity.settings, sort_keys=True)
+    words = [f"{identity.entry}-{identity.system}"]
+    if result.track_version != 1:
+        words.append(f"v{result.track_version}")
+    if not result.official:
+        words.append("unofficial")
+    whole = "-".join(words).lower()
+    plain = re.sub(r"[^a-z0-9_.-]+", "-", whole).strip(".-")[:SLUG_LONGEST]
+    if plain == whole and not identity.settings and not identity.preset:
+        return plain
+    return f"{plain}-{_digest(result)}".lstrip("-")
+
+
+def _digest(result: Result) -> str:
+    """Eight letters of what makes the row."""
+    return hashlib.sha256("\0".join(row_key(result)).encode(errors="surrogatepass")).hexdigest()[:8]
+
+
+def system_key(result: Result) -> tuple[str, str, str]:
+    """What makes two results the same system: entry, name, and changed fields with the preset that was typed."""
+    identity = result.identity
+    changed = {**identity.settings, "": identity.preset} if identity.preset else identity.settings
+    return identity.entry, identity.system, json.dumps(changed, sort_keys=True)
 
 
 def row_key(result: Result) -> tuple[str, ...]:
@@ -132,9 +173,10 @@ def row_key(result: Result) -> tuple[str, ...]:
 
 
 def settings_text(result: Result) -> str:
-    """The fields that were changed with --set, as `epochs=3 width=32`."""
+    """What was typed and changes the system, as `epochs=3 width=32 preset=demo`."""
     changed = sorted(result.identity.settings.items())
-    return " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in changed)
+    words = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in changed]
+    return " ".join([*words, f"preset={result.identity.preset}"] if result.identity.preset else words)
 
 
 def gather(cells: Sequence[Cell], required: Sequence[str]) -> Row:

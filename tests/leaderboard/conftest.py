@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from harness.results import Result
 from leaderboard import site
+from leaderboard.site import Report
 from tests.leaderboard.made import write
 
-Page = Callable[..., str]
+
+@dataclass(frozen=True)
+class Site:
+    """A built site: its folder, that of its results, and what the build reported."""
+
+    out: Path
+    results: Path
+    report: Report
+
+    def html(self, name: str) -> str:
+        """A page by its path."""
+        return (self.out / name).read_text(encoding="utf-8")
+
+    def pages(self) -> dict[str, str]:
+        """Every page by its path."""
+        return {path.relative_to(self.out).as_posix(): path.read_text("utf-8") for path in self.out.rglob("*.html")}
+
+
+Build = Callable[..., Site]
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Page:
-    """Writes results and builds the page: a function that returns its HTML."""
+def build(tmp_path: Path) -> Build:
+    """Writes results, with predictions where they were made with `predicted`, and builds the site of no entries."""
 
-    def built(*results: Result) -> str:
+    def built(*results: Result) -> Site:
         write(tmp_path / "results", *results)
-        return site.build([tmp_path / "results"], tmp_path / "site").index.read_text(encoding="utf-8")
+        out = tmp_path / "site"
+        return Site(out, tmp_path / "results", site.build([tmp_path / "results"], out, project=tmp_path))
 
     return built

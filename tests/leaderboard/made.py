@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from harness import results, tracks
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import results, scoring, tracks
+from harness.blocks import Blocks
 from harness.outcomes import Outcome
 from harness.results import Complexity, Digests, Identity, Provenance, Reason, Result
 from harness.scoring import PartScore, Scores
@@ -124,4 +128,35 @@ def board_of(*made: Result, on: Track | None = None) -> Board:
 
 def write(folder: Path, *made: Result) -> list[Path]:
     """Writes results where the harness would, failures beside scored ones; returns their files."""
-    return [results.write(one, folder) for one in made]
+    return [results.write(one, folder, *PREDICTED.get(one.key, ())) for one in made]
+
+
+PREDICTED: dict[str, tuple[NDArray[np.float64], Blocks]] = {}
+"""Logits and clips of results that were made with `predicted`, by key."""
+
+
+def predicted(system: str, skill: float, *, track: str = "demo", seed: int = 0, **fields: Any) -> Result:
+    """A result whose scores are those of made predictions, right the more often the larger `skill` is.
+
+    Forty locations, four a class, as hard for one system as for another; nine devices.
+    """
+    found, _ = tracks.load(track)
+    generator = np.random.default_rng(7)
+    location = np.repeat(np.arange(40), 27)
+    label, device = location % len(found.labels), np.tile(np.arange(27) % 9, 40)
+    names = sorted(device for group in found.device_groups.values() for device in group)
+    hard = generator.normal(0, 1, 40)[location]
+    own = np.random.default_rng([seed, *system.encode()])
+    logits = own.normal(0, 1, (len(label), len(found.labels)))
+    logits[np.arange(len(label)), label] += skill + hard
+    clips = Blocks.of([f"city-{place}" for place in location], label, [names[one] for one in device])
+    devices = [names[one] for one in device]
+    scored = scoring.score(logits, label, devices, found.labels, found.device_groups)
+    made = result(
+        system,
+        track=track,
+        seed=seed,
+        **{"scores": scored, "key": f"predicted {system} {track} {seed} {fields}", **fields},
+    )
+    PREDICTED[made.key] = (logits, clips)
+    return made

@@ -1,0 +1,172 @@
+"""Test clips in blocks of one location, class and device, and what a cell scored in each of them.
+
+Statistics and pages need no more of predictions than these sums: some ten kilobytes a cell in place of one number for
+every clip and class. They are written beside a result; for results without them they come from its predictions.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Self
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from harness.files import write_bytes
+from harness.scoring import CALIBRATION_BINS
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+UNREADABLE = (OSError, ValueError, TypeError, LookupError, RuntimeError, EOFError, BadZipFile, zlib.error)
+"""What reading an npz raises where its bytes are not what they were."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The test clips of a track: `location`, `label`, `device` and number of `clips` of each block (blocks,).
+
+    `location` and `device` count into `locations` and `devices`, `label` into the track's labels. `of_clip` (clips,)
+    is the block of every test clip in list order, `labels_of_clip` its class.
+    """
+
+    location: Ints
+    label: Ints
+    device: Ints
+    clips: Ints
+    locations: tuple[str, ...]
+    devices: tuple[str, ...]
+    of_clip: Ints
+    labels_of_clip: Ints
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @classmethod
+    def of(cls, locations: Sequence[str], labels: ArrayLike, devices: Sequence[str]) -> Self:
+        """The blocks of clips that were recorded at `locations`, are of `labels` and were heard by `devices` (clips,).
+
+        Raises ValueError where these are not of one length, or of none.
+        """
+        label = np.asarray(labels, dtype=np.int64)
+        if not len(label) or not len(locations) == len(label) == len(devices):
+            raise ValueError(f"{len(locations)} locations, {len(label)} labels and {len(devices)} devices do not fit")
+        places, place = np.unique(np.asarray(locations, dtype=str), return_inverse=True)
+        names, device = np.unique(np.asarray(devices, dtype=str), return_inverse=True)
+        rows, of_clip, clips = np.unique(
+            np.stack([place, label, device], axis=1), axis=0, return_inverse=True, return_counts=True
+        )
+        return cls(
+            location=rows[:, 0].astype(np.int64),
+            label=rows[:, 1].astype(np.int64),
+            device=rows[:, 2].astype(np.int64),
+            clips=clips.astype(np.int64),
+            locations=tuple(places.tolist()),
+            devices=tuple(names.tolist()),
+            of_clip=of_clip.reshape(-1).astype(np.int64),
+            labels_of_clip=label,
+        )
+
+    def write(self, path: Path) -> None:
+        """The clips' locations, labels and devices as an npz, the same bytes for the same clips."""
+        buffer = BytesIO()
+        np.savez_compressed(
+            buffer,
+            locations=np.array(self.locations),
+            devices=np.array(self.devices),
+            location=self.location[self.of_clip].astype(np.int32),
+            label=self.labels_of_clip.astype(np.int16),
+            device=self.device[self.of_clip].astype(np.int16),
+        )
+        write_bytes(path, buffer.getvalue())
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """What `write` wrote; None where the file is absent or damaged."""
+        try:
+            with opened(path) as arrays:
+                locations, devices = arrays["locations"][arrays["location"]], arrays["devices"][arrays["device"]]
+                return cls.of(locations.tolist(), arrays["label"], devices.tolist())
+        except UNREADABLE:
+            return None
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a cell scored: `correct` clips and summed log `loss` (nats) of every block (blocks,).
+
+    `reliability` (3, bins): clips, summed confidence and correct clips by the confidence of the prediction.
+    """
+
+    correct: Ints | Floats
+    loss: Floats
+    reliability: Floats
+
+    @classmethod
+    def of(cls, log_probabilities: ArrayLike, predicted: ArrayLike, blocks: Blocks) -> Self:
+        """Sums of `log_probabilities` (clips, classes) and `predicted` classes (clips,) in list order.
+
+        Raises ValueError where they are not of as many clips as the blocks are.
+        """
+        log_p, prediction = np.asarray(log_probabilities, dtype=np.float64), np.asarray(predicted, dtype=np.int64)
+        y, of_clip = blocks.labels_of_clip, blocks.of_clip
+        if log_p.ndim != 2 or not len(log_p) == len(prediction) == len(y) or log_p.shape[1] <= y.max():
+            problem = f"predictions of shape {log_p.shape} do not fit {len(y)} clips of {y.max() + 1} classes"
+            raise ValueError(problem)
+        known = (prediction >= 0).all() and (prediction < log_p.shape[1]).all()
+        if not known or not np.isfinite(log_p[np.arange(len(y)), y]).all() or np.isnan(log_p).any():
+            raise ValueError("predictions hold values that are no probabilities, or classes without one")
+        right = prediction == y
+        confidence = np.exp(log_p[np.arange(len(y)), prediction])
+        bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+        counted = [None, confidence, right]
+        return cls(
+            correct=np.bincount(of_clip, weights=right, minlength=len(blocks)).astype(np.int64),
+            loss=np.bincount(of_clip, weights=-log_p[np.arange(len(y)), y], minlength=len(blocks)).astype(np.float64),
+            reliability=np.stack([np.bincount(bins, weights=each, minlength=CALIBRATION_BINS) for each in counted]),
+        )
+
+    @classmethod
+    def mean(cls, cells: Sequence[Self]) -> Self:
+        """The mean of cells, block by block: every accuracy and loss of it is the mean of theirs."""
+        stacked = [
+            np.mean([getattr(one, name) for one in cells], axis=0) for name in ("correct", "loss", "reliability")
+        ]
+        return cls(*stacked)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """As they are kept beside the predictions."""
+        return {
+            "correct": self.correct.astype(np.uint16 if self.correct.max(initial=0) < 2**16 else np.uint32),
+            "loss": self.loss.astype(np.float32),
+            "reliability": self.reliability.astype(np.float32),
+        }
+
+    @classmethod
+    def read(cls, predictions: Path, blocks: Blocks) -> Self | None:
+        """The sums in a file of predictions, or those of its predictions; None where it is absent or does not fit."""
+        try:
+            with opened(predictions) as arrays:
+                if not {"correct", "loss", "reliability"} <= set(arrays.files):
+                    return cls.of(arrays["log_probabilities"], arrays["predicted"], blocks)
+                correct, loss = arrays["correct"].astype(np.int64), arrays["loss"].astype(np.float64)
+                found = cls(correct, loss, arrays["reliability"].astype(np.float64))
+        except UNREADABLE:
+            return None
+        fits = correct.shape == loss.shape == blocks.clips.shape and found.reliability.shape == (3, CALIBRATION_BINS)
+        if not fits or not np.isfinite(loss).all() or not np.isfinite(found.reliability).all():
+            return None
+        return found if ((correct >= 0) & (correct <= blocks.clips)).all() else None
+
+
+def opened(path: Path) -> Any:  # noqa: ANN401 - numpy's own type is not public
+    """The arrays of an npz, read whole: a broken file is closed again. Raises one of `UNREADABLE`."""
+    found = np.load(BytesIO(path.read_bytes()))
+    if isinstance(found, np.ndarray):
+        raise TypeError(f"{path} is one array, not several")
+    return found

@@ -1,0 +1,277 @@
+"""Evidence: how sure the figures of a board are. Computed once, from sums beside the results; pages only show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from harness import results
+from harness.blocks import Blocks, Sums
+from harness.statistics import (
+    REMEMBERED,
+    RESAMPLES,
+    Bools,
+    Crossing,
+    Difference,
+    Estimate,
+    Floats,
+    Measure,
+    Resamples,
+    Sample,
+    Standing,
+    crossings,
+    scored,
+    scored_of,
+    standings,
+)
+from leaderboard import ranking
+from leaderboard.boards import Board
+from leaderboard.rows import Row
+
+MANY = 100
+"""Systems above which a board draws fewer resamples."""
+
+RESAMPLES_OF_MANY = 2_000
+
+AT_ONCE = 64
+"""Rows whose replicates are in memory together."""
+
+Cells = Mapping[str, Sequence[int]]
+"""A row's cells: by split, one for each seed, as places in `Material`."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Intervals of a row's figures; None or absent where a cell has no predictions.
+
+    `score` is what the row is ranked by. Means, log loss, groups, devices and gap are over the splits of the ranking.
+    """
+
+    score: Estimate | None = None
+    mean: Estimate | None = None
+    splits: Mapping[str, Estimate] = field(default_factory=dict)
+    log_loss: Estimate | None = None
+    groups: Mapping[str, Estimate] = field(default_factory=dict)
+    devices: Mapping[str, Estimate] = field(default_factory=dict)
+    gap: Estimate | None = None
+    standing: Standing | None = None
+
+
+NONE = Evidence()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row less another, on the same clips: macro accuracy by split and its mean, log loss, parts of the clips.
+
+    `devices` are accuracies, `classes` recalls, `crossings` where the curves over the splits' shares change places.
+    """
+
+    one: Row
+    other: Row
+    mean: Difference
+    log_loss: Difference
+    splits: Mapping[str, Difference]
+    devices: Mapping[str, Difference]
+    classes: Mapping[str, Difference]
+    crossings: tuple[Crossing, ...]
+
+
+class Material:
+    """The test clips of a board, draws of their locations, and what its cells scored in each block.
+
+    Cells that were tested on other clips, or whose predictions are missing, are not here.
+    """
+
+    def __init__(self, board: Board, blocks: Blocks, test_list: str) -> None:
+        self.board = board
+        self.blocks = blocks
+        self.resamples = Resamples(blocks, RESAMPLES if len(board.rows) <= MANY else RESAMPLES_OF_MANY)
+        self.places: dict[Path, int] = {}
+        read: list[Sums] = []
+        for row in board.rows:
+            for cell in row.cells:
+                same = cell.result.digests.test_list == test_list
+                sums = Sums.read(cell.path.with_suffix(".npz"), blocks) if same else None
+                if sums is not None:
+                    self.places[cell.path] = len(read)
+                    read.append(sums)
+        self.correct = np.array([one.correct for one in read], dtype=np.float32).reshape(-1, len(blocks))
+        self.loss = np.array([one.loss for one in read], dtype=np.float32).reshape(-1, len(blocks))
+        self.reliability = [one.reliability for one in read]
+        self._values: dict[tuple[Measure, bytes], Floats] = {}
+        self._means: dict[tuple[tuple[int, ...], ...], Sums] = {}
+
+    def cells(self, row: Row, splits: Iterable[str]) -> Cells | None:
+        """A row's cells by split and seed; None where a split, or the predictions of a cell, are missing."""
+        found: dict[str, list[int]] = {split: [] for split in splits}
+        for cell in row.cells:
+            if cell.split in found:
+                if cell.path not in self.places:
+                    return None
+                found[cell.split].append(self.places[cell.path])
+        return found if found and all(found.values()) else None
+
+    def mean(self, cells: Cells) -> Sums:
+        """The mean over seeds, then over splits, block by block: its scores are the means of the cells' scores."""
+        key = tuple(tuple(seeds) for seeds in cells.values())
+        if key not in self._means:
+            self._means = {} if len(self._means) >= REMEMBERED else self._means
+            self._means[key] = self._mean(cells)
+        return self._means[key]
+
+    def _mean(self, cells: Cells) -> Sums:
+        parts = [(self.correct[seeds].mean(axis=0), self.loss[seeds].mean(axis=0)) for seeds in cells.values()]
+        reliability = np.mean(
+            [np.mean([self.reliability[at] for at in seeds], axis=0) for seeds in cells.values()], axis=0
+        )
+        correct, loss = (np.stack(part).mean(axis=0).astype(np.float64) for part in zip(*parts, strict=True))
+        return Sums(correct, loss, reliability)
+
+    def samples(self, rows: Sequence[tuple[str, Cells]], measure: Measure, chosen: Bools | None = None) -> list[Sample]:
+        """The measure of rows (name, cells): means over seeds, then over splits, with the noise of both levels."""
+        if not rows:
+            return []
+        means = [self.mean(cells) for _, cells in rows]
+        values, drawn = scored(self.blocks, means, measure, chosen), self.resamples.drawn(means, measure, chosen)
+        single = self._scores(measure, chosen)
+        found = []
+        for at, (name, cells) in enumerate(rows):
+            several = {split: seeds for split, seeds in cells.items() if len(seeds) > 1}
+            replicates = drawn[:, at]
+            for split, seeds in several.items():
+                noise = self.resamples.seed_noise(single[list(seeds)], f"{name} {split}")
+                replicates = replicates + noise / np.float32(len(cells))
+            found.append(Sample(float(values[at]), replicates))
+        return found
+
+    def _scores(self, measure: Measure, chosen: Bools | None) -> Floats:
+        """(cells,): the measure of every cell."""
+        key = (measure, b"" if chosen is None else chosen.tobytes())
+        if key not in self._values:
+            every = self.loss if measure == "log_loss" else self.correct
+            self._values[key] = scored_of(self.blocks, every, measure, chosen)
+        return self._values[key]
+
+    def heard_by(self, devices: Iterable[str]) -> Bools:
+        """The blocks that some devices heard."""
+        wanted = set(devices)
+        return np.isin(self.blocks.device, [i for i, name in enumerate(self.blocks.devices) if name in wanted])
+
+
+def tested(board: Board, folders: Sequence[Path]) -> Material | None:
+    """The clips that most cells of a board were tested on; None where they lie under none of the results folders."""
+    lists = [cell.result.digests.test_list for row in board.rows for cell in row.cells]
+    usual = max(sorted({one for one in lists if one}), key=lists.count, default=None)
+    for folder in folders:
+        blocks = Blocks.read(results.clips_path(folder, board.name, usual)) if usual else None
+        if blocks is not None and usual:
+            return Material(board, blocks, usual)
+    return None
+
+
+def weighed(board: Board, clips: Material | None) -> dict[str, Evidence]:
+    """The evidence of each row by its slug; empty where the test clips are not at hand."""
+    if clips is None:
+        return {}
+    found: dict[str, Evidence] = {}
+    scores: dict[str, Sample] = {}
+    for at in range(0, len(board.rows), AT_ONCE):
+        _weigh(board.rows[at : at + AT_ONCE], clips, found, scores)
+    if board.track and board.ranked and all(row.slug in scores for row in board.ranked):
+        rule = board.track.ranking
+        values, replicates = ranking.drawn(rule, board.ranked, [scores[row.slug] for row in board.ranked])
+        up = rule.rule in ranking.HIGHER_IS_BETTER
+        stands = standings(values, replicates, clips.resamples.freedom, higher_is_better=up)
+        for row, standing, value, column in zip(board.ranked, stands, values, replicates.T, strict=True):
+            score = Sample(float(value), column).estimate()
+            found[row.slug] = replace(found[row.slug], standing=standing, score=score)
+    return found
+
+
+def _weigh(rows: Sequence[Row], clips: Material, found: dict[str, Evidence], scores: dict[str, Sample]) -> None:
+    """Adds the evidence of some rows, and the samples that they are ranked by."""
+    board = clips.board
+    every = {row.slug: clips.cells(row, row.by_split) for row in rows}
+    known = {slug: cells for slug, cells in every.items() if cells}
+    parts: dict[str, dict[str, Estimate]] = {slug: {} for slug in known}
+    for split in board.splits:
+        having = [(slug, {split: cells[split]}) for slug, cells in known.items() if split in cells]
+        for (slug, _), sample in zip(having, clips.samples(having, "macro_accuracy"), strict=True):
+            parts[slug][split] = sample.estimate()
+    counted = [(slug, _counted(cells, board.required)) for slug, cells in known.items()]
+    log_loss = dict(zip(known, clips.samples(counted, "log_loss"), strict=True))
+    whole = [(slug, cells) for slug, cells in counted if set(board.required) <= cells.keys()]
+    means = dict(zip([slug for slug, _ in whole], clips.samples(whole, "macro_accuracy"), strict=True))
+    groups = _by_part(clips, counted, board.track.device_groups if board.track else {})
+    devices = _by_part(clips, counted, {name: (name,) for name in clips.blocks.devices})
+    by_loss = board.track is not None and board.track.ranking.rule == "log_loss"
+    scores |= log_loss if by_loss else means
+    for slug in known:
+        seen, unseen = groups.get("seen", {}).get(slug), groups.get("unseen", {}).get(slug)
+        gap = Sample(seen.value - unseen.value, seen.replicates - unseen.replicates) if seen and unseen else None
+        found[slug] = Evidence(
+            mean=means[slug].estimate() if slug in means else None,
+            splits=parts[slug],
+            log_loss=log_loss[slug].estimate(),
+            groups={name: samples[slug].estimate() for name, samples in groups.items()},
+            devices={name: samples[slug].estimate() for name, samples in devices.items()},
+            gap=gap.estimate() if gap else None,
+        )
+
+
+def _counted(cells: Cells, required: Sequence[str]) -> Cells:
+    """The splits of the ranking that a row has; all it has where it has none of them (`rows.gather`)."""
+    return {split: seeds for split, seeds in cells.items() if split in required} or cells
+
+
+def _by_part(
+    clips: Material, counted: Sequence[tuple[str, Cells]], parts: Mapping[str, Iterable[str]]
+) -> dict[str, dict[str, Sample]]:
+    """Accuracies by part of the devices and row; parts without clips are left out."""
+    found = {}
+    for name, devices in parts.items():
+        chosen = clips.heard_by(devices)
+        if chosen.any():
+            samples = clips.samples(counted, "accuracy", chosen)
+            found[name] = {slug: sample for (slug, _), sample in zip(counted, samples, strict=True)}
+    return found
+
+
+def compared(one: Row, other: Row, clips: Material) -> Comparison | None:
+    """`one` less `other`, on the splits that both have; None where the predictions of a cell are missing."""
+    splits = [split for split in one.by_split if split in other.by_split]
+    pair = [(row.slug, clips.cells(row, splits)) for row in (one, other)]
+    having = [(slug, cells) for slug, cells in pair if cells]
+    if len(having) < 2:
+        return None
+    blocks = clips.blocks
+
+    def difference(measure: Measure, chosen: Bools | None = None, split: str | None = None) -> Difference:
+        taken = [(slug, {split: cells[split]} if split else cells) for slug, cells in having]
+        return clips.resamples.difference(*clips.samples(taken, measure, chosen))
+
+    by_split = {split: difference("macro_accuracy", split=split) for split in splits}
+    labels = clips.board.track.labels if clips.board.track else tuple(map(str, range(int(blocks.label.max()) + 1)))
+    present = np.unique(blocks.label).tolist()
+    return Comparison(
+        one=one,
+        other=other,
+        mean=difference("macro_accuracy"),
+        log_loss=difference("log_loss"),
+        splits=by_split,
+        devices={name: difference("accuracy", clips.heard_by((name,))) for name in blocks.devices},
+        classes={labels[label]: difference("accuracy", blocks.label == label) for label in present},
+        crossings=_crossings(by_split),
+    )
+
+
+def _crossings(by_split: Mapping[str, Difference]) -> tuple[Crossing, ...]:
+    """Of splits that are shares of the training data, in per cent."""
+    shares = sorted((float(split), each) for split, each in by_split.items() if split.isdigit() and int(split) > 0)
+    if len(shares) < 2:
+        return ()
+    return tuple(crossings([share for share, _ in shares], [each for _, each in shares]))

@@ -1,0 +1,1 @@
+"""What each kind of page says: functions from boards and evidence to `leaderboard.page.Page`."""

@@ -1,0 +1,126 @@
+"""Two systems on the same clips: where one is better, by how much, and whether that means anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.blocks import UNREADABLE, opened
+from harness.statistics import Crossing, Difference, McNemar, mcnemar
+from leaderboard import display
+from leaderboard.boards import Board
+from leaderboard.display import Statement
+from leaderboard.evidence import Comparison, Material
+from leaderboard.page import Page, Section
+from leaderboard.pages.board import title as track_title
+from leaderboard.pages.figures import difference
+from leaderboard.pages.places import Places, between
+from leaderboard.rows import Cell, Row
+from leaderboard.tables import Column, Field, Table
+
+HOW = (
+    "Differences are the first system less the second, in percentage points, on the same clips and the same draws of "
+    "their recording locations. Intervals are 95 %; p-values are of paired tests of single differences, not corrected "
+    "for looking at many."
+)
+
+
+def page(board: Board, found: Comparison, clips: Material, places: Places) -> Page:
+    """`found.one` against `found.other`."""
+    path = places.compare(board, found.one, found.other)
+    names = [f"{row.name}{f' with {row.settings}' if row.settings else ''}" for row in (found.one, found.other)]
+    whole = _table("whole", "Over all splits that both have", {"macro accuracy": found.mean})
+    loss, p = difference(found.log_loss, display.loss)
+    whole = Table(
+        whole.id, whole.caption, whole.columns, (*whole.rows, (Field("log loss, nats (less is better)"), loss, p))
+    )
+    by_split = _table("by-split", "Macro accuracy by split", found.splits, "split")
+    by_device = _table("by-device", "Accuracy by device", found.devices, "device")
+    by_class = _table("by-class", "Accuracy by class", found.classes, "class")
+    links = tuple(
+        (f"{name}: its page", between(path, places.system(board, row)))
+        for name, row in zip(names, (found.one, found.other), strict=True)
+    )
+    return Page(
+        path=path,
+        title=f"{names[0]} against {names[1]}",
+        lead=(_verdict(found.mean, names), HOW),
+        sections=(
+            Section("whole", "All in all", tables=(whole,), links=links),
+            Section("splits", "By split", _crossed(found.crossings), tables=(by_split,)),
+            Section("devices", "By device", tables=(by_device,)),
+            Section("classes", "By class", tables=(by_class,)),
+            Section("clips", "Clip by clip", statements=_clip_by_clip(found, clips), folded=True),
+        ),
+        crumbs=(("Leaderboard", "index.html"), (track_title(board), places.board(board))),
+        bundled=True,
+    )  # fmt: skip
+
+
+def _verdict(found: Difference, names: list[str]) -> str:
+    if found.low <= 0 <= found.high:
+        return f"The two cannot be told apart by their macro accuracy: {_points(found)}."
+    better = names[0] if found.value > 0 else names[1]
+    return f"{better} is better by its macro accuracy: {_points(found)}."
+
+
+def _points(found: Difference) -> str:
+    ends = display.between(found.low, found.high, display.percent)
+    p = display.p_value(found.p_value)
+    return f"a difference of {display.percent(found.value)} points, 95 % interval {ends}, p {p}"
+
+
+def _table(name: str, caption: str, found: Mapping[str, Difference], about: str = "figure") -> Table:
+    columns = (
+        Column(about, about.capitalize(), number=False),
+        Column("difference", "Difference, points", "up"),
+        Column("p_value", "p"),
+    )
+    rows = tuple((Field(label), *difference(one)) for label, one in found.items())
+    return Table(name, caption, columns, rows)
+
+
+def _crossed(found: tuple[Crossing, ...]) -> tuple[str, ...]:
+    return tuple(
+        f"The curves cross between {one.before:g} % and {one.after:g} % of the training data, at about"
+        f" {one.about:.0f} %{'' if one.certain else '; within chance, since not both differences beside it are sure'}."
+        for one in found
+    )
+
+
+def _clip_by_clip(found: Comparison, clips: Material) -> tuple[Statement, ...]:
+    """McNemar's test of the first seed that both have on the last split that both have."""
+    splits = [split for split in found.splits if split in found.one.by_split]
+    for split in reversed(splits):
+        one, other = (_by_seed(row, split) for row in (found.one, found.other))
+        for seed in sorted(one.keys() & other.keys()):
+            right = [_right(cell.path, clips) for cell in (one[seed], other[seed])]
+            if right[0] is not None and right[1] is not None:
+                return _said(mcnemar(right[0], right[1]), split, seed)
+    return ()
+
+
+def _said(test: McNemar, split: str, seed: int) -> tuple[Statement, ...]:
+    return (
+        Statement("Runs", f"split {split}, seed {seed} of both"),
+        Statement("Only the first is right", f"{display.count(test.only_one)} clips"),
+        Statement("Only the second is right", f"{display.count(test.only_other)} clips"),
+        Statement("McNemar's test", f"p {display.p_value(test.p_value)}, as if clips of one location were independent"),
+    )
+
+
+def _by_seed(row: Row, split: str) -> dict[int, Cell]:
+    return {cell.seed: cell for cell in row.cells if cell.split == split}
+
+
+def _right(path: Path, clips: Material) -> NDArray[np.bool_] | None:
+    try:
+        with opened(path.with_suffix(".npz")) as arrays:
+            predicted = arrays["predicted"]
+    except UNREADABLE:
+        return None
+    labels = clips.blocks.labels_of_clip
+    return np.asarray(predicted == labels) if len(predicted) == len(labels) else None

@@ -1,0 +1,395 @@
+"""The page of a system: where it is good, where it loses, what it costs, and how to run it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from harness import curves, results
+from harness.blocks import Sums
+from harness.results import Result
+from leaderboard import charts, display
+from leaderboard.boards import Board
+from leaderboard.display import Statement
+from leaderboard.evidence import NONE, Evidence, Material
+from leaderboard.page import Chart, Page, Section
+from leaderboard.pages.board import title as track_title
+from leaderboard.pages.figures import figure, heat
+from leaderboard.pages.places import Places
+from leaderboard.rows import Cell, Row
+from leaderboard.tables import NOTHING, Column, Field, Table
+
+HARDEST = 12
+"""Locations that are listed."""
+
+CURVES = 3
+"""Seeds whose training is drawn."""
+
+
+def page(board: Board, row: Row, evidence: Evidence | None, clips: Material | None, places: Places) -> Page:
+    """Everything about a row of a board."""
+    made = _System(board, row, evidence or NONE, clips, places)
+    return Page(
+        path=made.path,
+        title=row.newest.title,
+        lead=(
+            f"{row.name}{f' with {row.settings}' if row.settings else ''} on {track_title(board)}.",
+            *row.marks,
+            *row.notes,
+        ),
+        sections=(
+            Section("summary", "Summary", statements=made.summary()),
+            Section("scores", "Scores", charts=made.efficiency(), tables=made.splits()),
+            Section("devices", "Devices", tables=made.devices()),
+            Section("classes", "Classes and devices", tables=made.by_class_and_device()),
+            Section("confusion", "What is taken for what", tables=made.confusion()),
+            Section(
+                "calibration", "Is it as sure as it is right?", charts=made.reliability(), tables=made.calibration()
+            ),
+            Section("locations", "Hardest locations", tables=made.hardest()),
+            Section("training", "Training", charts=made.training(), tables=made.training_table(), folded=True),
+            Section("complexity", "Complexity", statements=made.complexity(), tables=made.modules(), folded=True),
+            Section("cells", "Results", tables=made.cells()),
+            Section("history", "Older results", tables=made.history(), folded=True),
+            Section("configuration", "Configuration", quoted=made.configuration(), folded=True),
+            Section("provenance", "Provenance", statements=made.provenance(), folded=True),
+            Section("again", "Run it again", command=row.newest.command),
+        ),
+        crumbs=(("Leaderboard", "index.html"), (track_title(board), places.board(board))),
+        bundled=True,
+    )
+
+
+class _System:
+    """What the sections of one page share."""
+
+    def __init__(self, board: Board, row: Row, evidence: Evidence, clips: Material | None, places: Places) -> None:
+        self.board, self.row, self.evidence, self.clips, self.places = board, row, evidence, clips, places
+        self.path = places.system(board, row)
+        self.newest = _whole(row)
+        known = clips.cells(row, row.by_split) if clips else None
+        self.sums = {split: clips.mean({split: seeds}) for split, seeds in known.items()} if known and clips else {}
+        self.largest = next((split for split in reversed(board.splits) if split in row.by_split), "")
+
+    def summary(self) -> tuple[Statement, ...]:
+        row, found = self.row, self.evidence
+        lines = []
+        if row.rank is not None:
+            standing = found.standing
+            between = (
+                f", surely between {standing.first} and {standing.last}; group {standing.group}" if standing else ""
+            )
+            lines.append(Statement("Rank", f"{row.rank} of {len(self.board.ranked)}{between}"))
+        lines += [
+            Statement("Authors", ", ".join(row.newest.authors)),
+            Statement("External data", row.newest.external_data),
+            Statement("Role", row.newest.role),
+        ]
+        return tuple(lines)
+
+    def splits(self) -> tuple[Table, ...]:
+        columns = (
+            Column("split", "Split", number=False),
+            Column("macro_accuracy", "Macro accuracy, %", "up"),
+            *(Column(f"seed_{seed}", f"seed {seed}", "up") for seed in self._seeds()),
+        )
+        rows = []
+        for split, mean in self.row.by_split.items():
+            by_seed = {cell.seed: cell for cell in self.row.cells if cell.split == split}
+            single = [
+                Field(
+                    display.percent(by_seed[seed].scores.macro_accuracy),
+                    by_seed[seed].scores.macro_accuracy,
+                    href=self._file(by_seed[seed].path),
+                )
+                if seed in by_seed
+                else NOTHING
+                for seed in self._seeds()
+            ]
+            rows.append((Field(split), figure(mean, self.evidence.splits.get(split)), *single))
+        found = [Table("splits", "Macro accuracy by split, each number with its JSON", columns, tuple(rows))]
+        return (*found, *self._means())
+
+    def _means(self) -> tuple[Table, ...]:
+        row, found = self.row, self.evidence
+        columns = (Column("figure", "Over the splits of the ranking", number=False), Column("value", "Mean"))
+        lines = [(Field("macro accuracy, % ↑"), figure(row.macro_accuracy, found.mean))]
+        lines.append((Field("log loss ↓"), figure(row.log_loss, found.log_loss, write=display.loss)))
+        lines += [
+            (Field(f"{name} devices, % ↑"), figure(value, found.groups.get(name))) for name, value in row.groups.items()
+        ]
+        lines.append((Field("gap, points ↓"), figure(row.gap, found.gap)))
+        return (Table("means", "Means", columns, tuple(lines)),)
+
+    def _seeds(self) -> list[int]:
+        return sorted({cell.seed for cell in self.row.cells})
+
+    def _file(self, path: Path) -> str:
+        return self.places.to_file(self.path, path)
+
+    def efficiency(self) -> tuple[Chart, ...]:
+        shares = [split for split in self.row.by_split if split.isdigit() and int(split) > 0]
+        if len(shares) < 2:
+            return ()
+        points = [(float(split), 100 * self.row.by_split[split].value) for split in shares]
+        known = self.evidence.splits
+        band = [(float(split), 100 * known[split].low, 100 * known[split].high) for split in shares if split in known]
+        line = charts.Line(self.row.name, points, band)
+        x = charts.Axis("training data, %", ticks=[point[0] for point in points], log=True, write=_plain)
+        drawn = charts.lines(
+            [line], x, charts.Axis("macro accuracy, %", write=_plain), title="Accuracy by share of the training data",
+            description="Mean over seeds with its 95 % interval; the table of splits has the numbers.",
+        )  # fmt: skip
+        return (Chart(drawn, "splits"),)
+
+    def devices(self) -> tuple[Table, ...]:
+        columns = (Column("device", "Device", number=False), Column("accuracy", "Accuracy, %", "up"))
+        rows = [
+            (Field(name), figure(self.row.devices[name], self.evidence.devices.get(name)))
+            for name in self.board.devices
+            if name in self.row.devices
+        ]
+        return (Table("by-device", "Accuracy by device", columns, tuple(rows)),) if rows else ()
+
+    def by_class_and_device(self) -> tuple[Table, ...]:
+        if not self.sums or self.clips is None or self.board.track is None:
+            return ()
+        blocks, labels = self.clips.blocks, self.board.track.labels
+        correct = np.mean([one.correct for one in self._counted()], axis=0)
+        shape = (len(labels), len(blocks.devices))
+        right, clips = np.zeros(shape), np.zeros(shape)
+        np.add.at(right, (blocks.label, blocks.device), correct)
+        np.add.at(clips, (blocks.label, blocks.device), blocks.clips)
+        columns = (
+            Column("class", "Class", number=False),
+            *(Column(name, name, "up", group="Device") for name in blocks.devices),
+        )
+        rows = [
+            (
+                Field(label),
+                *(heat(right[at, one] / clips[at, one] if clips[at, one] else None) for one in range(shape[1])),
+            )
+            for at, label in enumerate(labels)
+        ]
+        return (Table("heat", "Accuracy by class and device, %", columns, tuple(rows)),)
+
+    def _counted(self) -> list[Sums]:
+        required = [self.sums[split] for split in self.board.required if split in self.sums]
+        return required or list(self.sums.values())
+
+    def confusion(self) -> tuple[Table, ...]:
+        cells = [cell for cell in self.row.cells if cell.split == self.largest]
+        if not cells or self.board.track is None:
+            return ()
+        labels = self.board.track.labels
+        counts = np.sum([cell.scores.confusion for cell in cells], axis=0)
+        if counts.shape != (len(labels), len(labels)):
+            return ()
+        columns = (Column("true", "true \\ taken for", number=False), *(Column(name, name) for name in labels))
+        totals = counts.sum(axis=1, keepdims=True)
+        shares = counts / np.where(totals > 0, totals, 1)
+        rows = [(Field(name), *(heat(float(value)) for value in shares[at])) for at, name in enumerate(labels)]
+        seeds = "all seeds" if len(cells) > 1 else f"seed {cells[0].seed}"
+        return (Table("confusion", f"Share of each class, %, split {self.largest}, {seeds}", columns, tuple(rows)),)
+
+    def calibration(self) -> tuple[Table, ...]:
+        columns = (
+            Column("confidence", "Mean confidence, %", number=False),
+            Column("accuracy", "Accuracy, %"),
+            Column("clips", "Clips"),
+        )
+        rows = tuple(
+            (
+                Field(display.percent(sure), sure),
+                Field(display.percent(right), right),
+                Field(display.count(round(clips)), round(clips)),
+            )
+            for sure, right, clips in self._bins()
+        )
+        return (Table("calibration", f"Confidence and accuracy, split {self.largest}", columns, rows),) if rows else ()
+
+    def _bins(self) -> list[tuple[float, float, float]]:
+        """(mean confidence, accuracy, clips) of the bins that have clips."""
+        if self.largest not in self.sums:
+            return []
+        clips, confidence, right = self.sums[self.largest].reliability
+        return [
+            (float(sure / n), float(ok / n), float(n))
+            for n, sure, ok in zip(clips, confidence, right, strict=True)
+            if n > 0
+        ]
+
+    def reliability(self) -> tuple[Chart, ...]:
+        points = [(100 * sure, 100 * right) for sure, right, _ in self._bins()]
+        if not points:
+            return ()
+        x, y = (charts.Axis(name, low=0, high=100, write=_plain) for name in ("mean confidence, %", "accuracy, %"))
+        drawn = charts.lines(
+            [charts.Line(self.row.name, points)], x, y, title="Confidence and accuracy", diagonal=True,
+            description="On the diagonal a system is as often right as it says; below it, it is too sure.",
+        )  # fmt: skip
+        return (Chart(drawn, "calibration"),)
+
+    def hardest(self) -> tuple[Table, ...]:
+        if not self.sums or self.clips is None or self.board.track is None:
+            return ()
+        blocks, labels = self.clips.blocks, self.board.track.labels
+        correct = np.mean([one.correct for one in self._counted()], axis=0)
+        right, clips = (np.bincount(blocks.location, weights=each) for each in (correct, blocks.clips))
+        accuracy = right / clips
+        order = np.argsort(accuracy, kind="stable")[:HARDEST]
+        label = {int(place): labels[int(each)] for place, each in zip(blocks.location, blocks.label, strict=True)}
+        columns = (
+            Column("location", "Location", number=False),
+            Column("class", "Class", number=False),
+            Column("clips", "Clips"),
+            Column("accuracy", "Accuracy, %", "up"),
+        )
+        rows = [
+            (
+                Field(blocks.locations[at]),
+                Field(label[int(at)]),
+                Field(display.count(int(clips[at])), int(clips[at])),
+                heat(float(accuracy[at])),
+            )
+            for at in order
+        ]
+        return (Table("locations", "Locations with the lowest accuracy", columns, tuple(rows)),)
+
+    def _curves(self) -> list[tuple[str, curves.Curves]]:
+        cells = [cell for cell in self.row.cells if cell.split == self.largest][:CURVES]
+        read = [(f"seed {cell.seed}", curves.read(cell.path.with_suffix(".training.csv"))) for cell in cells]
+        return [(name, found) for name, found in read if found and "loss" in found.names]
+
+    def training(self) -> tuple[Chart, ...]:
+        lines = [
+            charts.Line(name, list(zip(map(float, found.epochs), found.column("loss"), strict=True)))
+            for name, found in self._curves()
+        ]
+        if not lines:
+            return ()
+        x, y = (charts.Axis(name, write=_plain) for name in ("epoch", "training loss"))
+        drawn = charts.lines(
+            lines, x, y, title="Training loss",
+            description=f"Loss by epoch on split {self.largest}; the table has first, middle and last epochs.",
+        )  # fmt: skip
+        return (Chart(drawn, "training-loss"),)
+
+    def training_table(self) -> tuple[Table, ...]:
+        read = self._curves()
+        if not read:
+            return ()
+        columns = (
+            Column("run", "Run", number=False),
+            *(Column(name, name) for name in ("epochs", "first", "middle", "last")),
+        )
+        rows = []
+        for name, found in read:
+            losses = found.column("loss")
+            picked = (losses[0], losses[len(losses) // 2], losses[-1])
+            fields = [Field(display.loss(value), value) for value in picked]
+            rows.append((Field(name), Field(display.count(len(losses)), len(losses)), *fields))
+        return (Table("training-loss", f"Training loss, split {self.largest}", columns, tuple(rows)),)
+
+    def complexity(self) -> tuple[Statement, ...]:
+        found = self.newest.complexity
+        if found is None:
+            return ()
+        counted = {
+            "Parameters": found.parameters, "Bytes": found.parameter_bytes, "MACs of a clip": found.macs,
+            "MACs by torchinfo": found.official_macs, "MACs of the frontend": found.frontend_macs,
+        }  # fmt: skip
+        return tuple(Statement(name, display.count(value)) for name, value in counted.items())
+
+    def modules(self) -> tuple[Table, ...]:
+        found = self.newest.complexity
+        if found is None or not found.modules:
+            return ()
+        columns = (
+            Column("module", "Module", number=False),
+            Column("kind", "Kind", number=False),
+            Column("gives", "Gives", number=False),
+            Column("parameters", "Parameters"),
+            Column("bytes", "Bytes"),
+            Column("macs", "MACs"),
+        )
+        rows = [
+            (
+                Field(one.name or "the network"),
+                Field(one.kind),
+                Field(one.gives),
+                *(Field(display.count(value), value) for value in (one.parameters, one.size, one.macs)),
+            )
+            for one in found.modules
+        ]
+        return (Table("modules", "Cost of every module, its submodules aside", columns, tuple(rows)),)
+
+    def cells(self) -> tuple[Table, ...]:
+        return (_results("results", "Results of this row", self.row.cells, self.path, self.places),)
+
+    def history(self) -> tuple[Table, ...]:
+        who = self.newest.identity
+        older = [
+            cell
+            for cell in self.board.superseded
+            if (cell.result.identity.entry, cell.result.identity.system) == (who.entry, who.system)
+        ]
+        if not older:
+            return ()
+        return (_results("older", "Results that newer ones took the place of", older, self.path, self.places),)
+
+    def configuration(self) -> str:
+        return json.dumps(self.newest.config, indent=1, sort_keys=True, ensure_ascii=False)
+
+    def provenance(self) -> tuple[Statement, ...]:
+        one = self.newest.provenance
+        changed = " (with changes that were not committed)" if one.git_dirty else ""
+        hardware = ", ".join(f"{name} {value}" for name, value in one.hardware.items() if value is not None)
+        packages = ", ".join(f"{name} {version}" for name, version in sorted(one.packages.items()))
+        lines = {
+            "Commit": f"{one.git_commit or 'unknown'}{changed}", "Python": one.python, "Packages": packages,
+            "Hardware": hardware, "Device": self.newest.device, "Made": self.newest.created,
+            "Version of the track": str(self.newest.track_version),
+        }  # fmt: skip
+        digests = {f"SHA-256 of {name}": value for name, value in self.newest.digests if isinstance(value, str)}
+        return tuple(Statement(name, text) for name, text in {**lines, **digests}.items())
+
+
+def _whole(row: Row) -> Result:
+    """The newest result with everything that the board leaves out of memory."""
+    cell = max(row.cells, key=lambda cell: cell.result.created)
+    read = results.read(cell.path)
+    return read if isinstance(read, Result) else cell.result
+
+
+def _results(name: str, caption: str, cells: Sequence[Cell], path: str, places: Places) -> Table:
+    columns = (
+        Column("cell", "Cell", number=False),
+        Column("macro_accuracy", "Macro accuracy, %", "up"),
+        Column("log_loss", "Log loss", "down"),
+        Column("calibration_error", "Calibration error, %", "down"),
+        Column("seconds", "Training, s"),
+        Column("created", "Made", number=False),
+    )
+    rows = []
+    for cell in cells:
+        scores, train = cell.scores, cell.result.stages.get("train")
+        text = f"split {cell.split}, seed {cell.seed}"
+        rows.append(
+            (
+                Field(text, href=places.to_file(path, cell.path), more={"json": places.result(cell.path)}),
+                Field(display.percent(scores.macro_accuracy), scores.macro_accuracy),
+                Field(display.loss(scores.log_loss), scores.log_loss),
+                Field(display.percent(scores.calibration_error), scores.calibration_error),
+                Field(display.count(round(train.seconds)), train.seconds) if train else NOTHING,
+                Field(cell.result.created),
+            )
+        )
+    return Table(name, f"{caption}: {len(cells)}", columns, tuple(rows))
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}"

@@ -1,0 +1,150 @@
+"""Accuracy against cost: which systems nobody beats in both, and who would be first with less."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from leaderboard import charts, display
+from leaderboard.boards import Board
+from leaderboard.evidence import NONE, Evidence
+from leaderboard.page import Chart, Page, Section
+from leaderboard.pages.board import title as track_title
+from leaderboard.pages.figures import cost, figure
+from leaderboard.pages.places import Places, between
+from leaderboard.rows import Cost, Row
+from leaderboard.tables import Column, Field, Table
+
+SHARES = (1.0, 0.5, 0.25, 0.1)
+"""Parts of the limits for which a first system is named."""
+
+COSTS: Mapping[str, Callable[[Cost], int]] = {
+    "MACs": lambda one: one.decisive_macs,
+    "bytes": lambda one: one.parameter_bytes,
+}
+
+
+def page(board: Board, evidence: Mapping[str, Evidence], places: Places) -> Page:
+    """Ranked systems whose cost was counted."""
+    rows = [row for row in board.ranked if row.cost and row.macro_accuracy]
+    fronts = {name: front(rows, price) for name, price in COSTS.items()}
+    path = places.trade_off(board)
+    numbers = (_table(rows, fronts, board, evidence, path, places),) if rows else ()
+    drawn = tuple(_chart(name, rows, fronts[name], board, path, places) for name in COSTS) if rows else ()
+    return Page(
+        path=path,
+        title=f"Accuracy against cost: {track_title(board)}",
+        lead=(
+            "A system is on the front where no other one is at least as accurate and at most as expensive, and better "
+            "in one of the two. Speed is not measured yet.",
+        ),
+        sections=(
+            Section("charts", "Accuracy against cost", charts=drawn),
+            Section("costs", "In numbers", tables=numbers),
+            Section("budget", "Who would be first with less", tables=_budget(rows, board, path, places)),
+        ),
+        crumbs=(("Leaderboard", "index.html"), (track_title(board), places.board(board))),
+    )  # fmt: skip
+
+
+def front(rows: Sequence[Row], price: Callable[[Cost], int]) -> set[str]:
+    """Slugs of the rows that no other row beats in accuracy and cost together."""
+    found: set[str] = set()
+    best: float | None = None
+    for row in sorted(rows, key=lambda row: (price(_cost(row)), -_accuracy(row))):
+        if best is None or _accuracy(row) > best:
+            best = _accuracy(row)
+            cheapest = price(_cost(row))
+            found |= {one.slug for one in rows if _accuracy(one) == best and price(_cost(one)) == cheapest}
+    return found
+
+
+def _accuracy(row: Row) -> float:
+    assert row.macro_accuracy is not None, row.name  # noqa: S101 - only such rows come here
+    return row.macro_accuracy.value
+
+
+def _cost(row: Row) -> Cost:
+    assert row.cost is not None, row.name  # noqa: S101 - only such rows come here
+    return row.cost
+
+
+def _limit(board: Board, name: str) -> int | None:
+    rules = board.track.rules if board.track else None
+    if rules is None:
+        return None
+    return rules.limits.macs.value if name == "MACs" else rules.limits.parameter_bytes.value
+
+
+def _chart(name: str, rows: Sequence[Row], on_front: set[str], board: Board, path: str, places: Places) -> Chart:
+    scale, unit = (1e6, "million MACs") if name == "MACs" else (1e3, "thousand bytes")
+    marks = [
+        charts.Mark(
+            row.name, COSTS[name](_cost(row)) / scale, 100 * _accuracy(row),
+            href=between(path, places.system(board, row)), front=row.slug in on_front,
+        )
+        for row in rows
+    ]  # fmt: skip
+    limit = _limit(board, name)
+    drawn = charts.scatter(
+        marks, charts.Axis(unit, write=_plain), charts.Axis("macro accuracy, %", write=_plain),
+        title=f"Macro accuracy against {name}", limits=[("limit", limit / scale)] if limit else (),
+        description="Systems on the front are filled and joined; the table has the numbers.",
+    )  # fmt: skip
+    return Chart(drawn, "costs")
+
+
+def _table(
+    rows: Sequence[Row],
+    fronts: Mapping[str, set[str]],
+    board: Board,
+    evidence: Mapping[str, Evidence],
+    path: str,
+    places: Places,
+) -> Table:
+    columns = (
+        Column("system", "System", number=False),
+        Column("macro_accuracy", "Macro accuracy, %", "up"),
+        Column("macs", "MACs", "down"),
+        Column("bytes", "Bytes", "down"),
+        Column("front", "On the front of", number=False),
+    )
+    lines = []
+    for row in rows:
+        one, on = _cost(row), [name for name, slugs in fronts.items() if row.slug in slugs]
+        lines.append(
+            (
+                Field(row.name, href=between(path, places.system(board, row))),
+                figure(row.macro_accuracy, evidence.get(row.slug, NONE).mean),
+                cost(one.macs, _limit(board, "MACs"), decisive=one.decisive_macs),
+                cost(one.parameter_bytes, _limit(board, "bytes")),
+                Field(" and ".join(on) or "neither", on),
+            )
+        )
+    return Table("costs", f"Ranked systems by accuracy and cost: {len(rows)}", columns, tuple(lines), sortable=True)
+
+
+def _budget(rows: Sequence[Row], board: Board, path: str, places: Places) -> tuple[Table, ...]:
+    macs, size = _limit(board, "MACs"), _limit(board, "bytes")
+    if not rows or macs is None or size is None:
+        return ()
+    columns = (
+        Column("share", "Share of both limits", number=False),
+        Column("first", "First system", number=False),
+        Column("macro_accuracy", "Macro accuracy, %", "up"),
+        Column("systems", "Systems within"),
+    )
+    lines = []
+    for share in SHARES:
+        within = [
+            row for row in rows
+            if _cost(row).decisive_macs <= share * macs and _cost(row).parameter_bytes <= share * size
+        ]  # fmt: skip
+        best = max(within, key=_accuracy, default=None)
+        name = Field(best.name, href=between(path, places.system(board, best))) if best else Field("nobody", "")
+        accuracy = figure(best.macro_accuracy if best else None)
+        lines.append((Field(f"{share:.0%}", share), name, accuracy, Field(display.count(len(within)), len(within))))
+    return (Table("budget", "The most accurate system within a part of the limits", columns, tuple(lines)),)
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}"

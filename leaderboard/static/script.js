@@ -1,0 +1,162 @@
+"use strict";
+// Sorting, filtering, choosing columns and marking rows. All of it is in the address after #, so that a link shows the
+// same view and the back button undoes it: #TABLE?sort=3d&filter=mobile&hide=4.5&row=2 (columns and rows from 0).
+(() => {
+  const tables = [...document.querySelectorAll("table.sortable")];
+  const views = new Map();
+
+  function state() {
+    const [id, query] = decodeURIComponent(location.hash.slice(1)).split("?");
+    const words = new URLSearchParams(query || "");
+    return { id, sort: words.get("sort") || "", filter: words.get("filter") || "", hide: words.get("hide") || "", row: words.get("row") || "" };
+  }
+
+  function go(id, change) {
+    const now = state();
+    const next = { sort: "", filter: "", hide: "", row: "", ...(now.id === id ? now : {}), ...change };
+    const words = ["sort", "filter", "hide", "row"].filter((name) => next[name] !== "").map((name) => name + "=" + encodeURIComponent(next[name]));
+    location.hash = words.length ? id + "?" + words.join("&") : id + "-caption";
+  }
+
+  // The number that a field begins with; nothing for a dash. Minus signs are typographic, thousands have commas.
+  function number(cell) {
+    const found = /^\s*[+\u2212-]?[\d,]*\.?\d+/.exec(cell.textContent);
+    return found ? Number(found[0].replace(/,/g, "").replace("\u2212", "-")) : null;
+  }
+
+  function compare(one, other, numeric) {
+    if (!numeric) return one.textContent.trim().localeCompare(other.textContent.trim(), "en", { numeric: true });
+    const [a, b] = [number(one), number(other)];
+    return a === null || b === null ? (a === null) - (b === null) : a - b;
+  }
+
+  function prepare(table) {
+    const heads = [...table.tHead.querySelectorAll("th")].filter((head) => head.querySelector("button"));
+    // Headers of two rows: those that span both stand in their own column, the others fill the gaps from the left.
+    const columns = [];
+    const first = [...table.tHead.rows[0].cells];
+    const second = table.tHead.rows[1] ? [...table.tHead.rows[1].cells] : [];
+    for (const head of first) {
+      if (head.scope === "colgroup") columns.push(...second.splice(0, head.colSpan));
+      else columns.push(head);
+    }
+    const view = { table, columns, rows: [...table.tBodies[0].rows] };
+    views.set(table.id, view);
+    heads.forEach((head) => {
+      const at = columns.indexOf(head);
+      head.querySelector("button").addEventListener("click", () => {
+        const now = state();
+        const was = now.id === table.id ? now.sort : "";
+        const better = head.dataset.better === "up" ? "d" : "a";
+        const other = better === "d" ? "a" : "d";
+        go(table.id, { sort: was === at + better ? at + other : was === at + other ? "" : at + better });
+      });
+    });
+    view.rows.forEach((row, at) => row.addEventListener("click", (event) => {
+      if (!event.target.closest("a, button") && !String(getSelection())) go(table.id, { row: state().row === String(at) ? "" : String(at) });
+    }));
+    tools(view);
+  }
+
+  function tools(view) {
+    const place = document.querySelector('[data-tools="' + view.table.id + '"]');
+    if (!place) return;
+    const label = document.createElement("label");
+    view.search = document.createElement("input");
+    view.search.type = "search";
+    view.search.dataset.filterFor = view.table.id;
+    label.append("Show rows with ", view.search);
+    view.status = document.createElement("span");
+    view.status.setAttribute("role", "status");
+    let waiting = 0;
+    view.search.addEventListener("input", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => go(view.table.id, { filter: view.search.value.trim() }), 150);
+    });
+    place.append(label, " ", view.status, chooser(view));
+  }
+
+  function chooser(view) {
+    const box = document.createElement("details");
+    const summary = document.createElement("summary");
+    summary.textContent = "Columns";
+    const list = document.createElement("div");
+    view.boxes = view.columns.map((head, at) => {
+      const label = document.createElement("label");
+      const tick = document.createElement("input");
+      tick.type = "checkbox";
+      tick.addEventListener("change", () => {
+        const hidden = view.boxes.flatMap((one, index) => (one.checked ? [] : [index]));
+        go(view.table.id, { hide: hidden.join(".") });
+      });
+      label.append(tick, " ", head.querySelector("button").textContent);
+      list.append(label);
+      return tick;
+    });
+    box.append(summary, list);
+    return box;
+  }
+
+  function apply(view, wanted) {
+    const { table, columns, rows } = view;
+    const sort = /^(\d+)([ad])$/.exec(wanted.sort);
+    const at = sort ? Number(sort[1]) : -1;
+    columns.forEach((head, index) => {
+      if (index === at) head.setAttribute("aria-sort", sort[2] === "a" ? "ascending" : "descending");
+      else head.removeAttribute("aria-sort");
+    });
+    const order = [...rows];
+    if (columns[at]) {
+      const numeric = columns[at].classList.contains("n");
+      const sign = sort[2] === "a" ? 1 : -1;
+      order.sort((one, other) => {
+        const empty = numeric ? (number(one.cells[at]) === null) - (number(other.cells[at]) === null) : 0;
+        return empty || sign * compare(one.cells[at], other.cells[at], numeric);
+      });
+    }
+    const words = wanted.filter.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    rows.forEach((row, index) => {
+      const text = words.length ? row.textContent.toLowerCase() : "";
+      row.hidden = !words.every((word) => text.includes(word));
+      row.classList.toggle("marked", wanted.row === String(index));
+      shown += row.hidden ? 0 : 1;
+    });
+    if (view.order !== wanted.sort) {
+      table.tBodies[0].append(...order);
+      view.order = wanted.sort;
+    }
+    hide(view, new Set(wanted.hide.split(".").filter(Boolean).map(Number)));
+    if (view.status) view.status.textContent = words.length ? shown + " of " + rows.length + " rows" : rows.length + " rows";
+    if (view.search && view.search !== document.activeElement) view.search.value = wanted.filter;
+  }
+
+  function hide(view, hidden) {
+    const key = [...hidden].join(".");
+    if (view.boxes) view.boxes.forEach((box, at) => (box.checked = !hidden.has(at)));
+    if (view.hidden === key || (view.hidden === undefined && !hidden.size)) return;
+    view.hidden = key;
+    view.columns.forEach((head, at) => (head.hidden = hidden.has(at)));
+    view.rows.forEach((row) => [...row.cells].forEach((cell, at) => (cell.hidden = hidden.has(at))));
+    let at = 0;
+    for (const head of view.table.tHead.rows[0].cells) {
+      const span = head.scope === "colgroup" ? Number(head.dataset.span || (head.dataset.span = head.colSpan)) : 1;
+      const left = Array.from({ length: span }, (_, index) => at + index).filter((index) => !hidden.has(index)).length;
+      if (head.scope === "colgroup") {
+        head.hidden = !left;
+        head.colSpan = Math.max(1, left);
+      }
+      at += span;
+    }
+  }
+
+  function show() {
+    const wanted = state();
+    const none = { sort: "", filter: "", hide: "", row: "" };
+    views.forEach((view, id) => apply(view, id === wanted.id ? wanted : none));
+  }
+
+  tables.forEach(prepare);
+  addEventListener("hashchange", show);
+  show();
+})();
