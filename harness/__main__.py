@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from harness import evaluation, scaffold, studies, tables
+from harness import evaluation, scaffold, studies, tables, tracks
 from harness.console import Reporter, show_table
 from harness.data import verbs as data_verbs
 from harness.evaluation import Hands, Places
@@ -60,7 +60,8 @@ def evaluate(options: argparse.Namespace, reporter: Reporter) -> bool:
         )
     if not options.dry_run:
         report = site.build([places.results], options.out)
-        reporter.say(f"page: {report.index}")
+        name = tracks.load(options.track)[0].name
+        reporter.say(f"page: {report.tracks.get(name, report.index)}")
     return fine
 
 

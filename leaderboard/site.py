@@ -37,9 +37,10 @@ COMPARED = 8
 
 @dataclass(frozen=True)
 class Report:
-    """The first page, how many files were written because they are new or changed, and what was no result."""
+    """The first page and those of the tracks, how many files are new or changed, and what was no result."""
 
     index: Path
+    tracks: Mapping[str, Path]
     written: int
     files: int
     damaged: tuple[Damaged, ...]
@@ -52,15 +53,16 @@ def build(folders: Sequence[Path], out: Path, project: Path = studies.PROJECT) -
     """
     cells, damaged = read(folders)
     known = {name: tracks.load(name)[0] for name in tracks.names()}
+    made, places = boards(cells, known), Places(out)
     written, names = 0, []
     try:
-        for name, content in files(boards(cells, known), damaged, folders, Places(out), project):
+        for name, content in files(made, damaged, folders, places, project):
             written += _written(out / name, content)
             names.append(name)
         _forget(out, names)
     except OSError as error:
         raise disk_mistake(error, f"The site {out}") from None
-    return Report(out / INDEX, written, len(names), damaged)
+    return Report(out / INDEX, {board.name: out / places.board(board) for board in made}, written, len(names), damaged)
 
 
 def files(

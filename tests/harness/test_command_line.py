@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -31,9 +32,10 @@ def test_evaluate_prints_a_table_and_writes_a_page_and_then_has_nothing_to_do(
 ) -> None:
     made.entry_folder(tmp_path / "mine")
     assert status("evaluate", "mine", "--track", track) == 0
-    assert "mine/S1" in capsys.readouterr().out
-    page = (tmp_path / "reports" / "site" / "index.html").read_text()
-    assert "Made for a test" in page
+    assert "mine/S1" in (shown := capsys.readouterr()).out
+    page = re.search(r"page: (\S+)", shown.out + shown.err)
+    assert page
+    assert "Made for a test" in (tmp_path / page[1]).read_text()
     assert status("evaluate", "mine", "--track", track) == 0
     assert "nothing to do" in capsys.readouterr().err
 
@@ -111,7 +113,8 @@ def test_a_damaged_result_is_named_and_the_page_is_written_all_the_same(
     (tmp_path / "results" / "demo" / "broken.json").write_text('{"schema_version": 1, ')
     assert status("leaderboard", "--results", "results", "--out", "site") == 1
     assert "broken.json is no result" in capsys.readouterr().err
-    assert "DCASE 2024 baseline" in (tmp_path / "site" / "index.html").read_text()
+    assert "DCASE 2024 baseline" in (tmp_path / "site" / "demo" / "index.html").read_text()
+    assert "broken.json" in (tmp_path / "site" / "excluded.html").read_text()
 
 
 def test_a_full_disk_ends_every_stage_with_one_sentence_and_what_was_finished_stays(
