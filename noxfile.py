@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -10,6 +12,9 @@ nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "tests"]
+
+SITE_PROGRAMS = {"chromium": "chromium", "node": "nodejs", "npm": "npm"}
+"""Programs that the site's tests need, and Debian's packages of them."""
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -65,7 +70,27 @@ def leaderboard(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Every test: nox -s tests [-- pytest options]."""
     install(session, "tests")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "--ignore=tests/site", *session.posargs)
+
+
+@nox.session(name="site-tests")
+def site_tests(session: nox.Session) -> None:
+    """The pages in a real browser, with axe and an HTML validator: nox -s site-tests [-- pytest options]."""
+    lacking = [package for program, package in SITE_PROGRAMS.items() if not shutil.which(program)]
+    if lacking:
+        _install_from_debian(session, lacking)
+    install(session, "tests", "site")
+    packages = Path(session.create_tmp()) / "npm"
+    required = {"SITE_TESTS_REQUIRED": "1", "SITE_TESTS_NPM": str(packages)}
+    session.run("pytest", "tests/site", *session.posargs, env=required)
+
+
+def _install_from_debian(session: nox.Session, packages: list[str]) -> None:
+    """Installs with apt-get where that is possible; otherwise the session says what to install and ends."""
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        session.error(f"The site tests need {', '.join(packages)}. Install them, or run this as root on Debian.")
+    session.run("apt-get", "update", "-q", external=True)
+    session.run("apt-get", "install", "-yq", "--no-install-recommends", *packages, external=True)
 
 
 @nox.session

@@ -7,7 +7,7 @@ every clip and class. They are written beside a result; for results without them
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +22,9 @@ from harness.scoring import CALIBRATION_BINS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+SUMS, PREDICTIONS = ".sums.npz", ".npz"
+"""Endings of what lies beside a result: its sums, some kilobytes, and its predictions, up to a megabyte."""
 
 UNREADABLE = (OSError, ValueError, TypeError, LookupError, RuntimeError, EOFError, BadZipFile, zlib.error)
 """What reading an npz raises where its bytes are not what they were."""
@@ -139,29 +142,47 @@ class Sums:
         ]
         return cls(*stacked)
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """As they are kept beside the predictions."""
-        return {
-            "correct": self.correct.astype(np.uint16 if self.correct.max(initial=0) < 2**16 else np.uint32),
-            "loss": self.loss.astype(np.float32),
-            "reliability": self.reliability.astype(np.float32),
-        }
+    def packed(self, key: str) -> bytes:
+        """The sums as an npz, with the key of the cell that they are of."""
+        buffer = BytesIO()
+        small = np.uint16 if self.correct.max(initial=0) < 2**16 else np.uint32
+        np.savez_compressed(
+            buffer,
+            correct=self.correct.astype(small),
+            loss=self.loss.astype(np.float32),
+            reliability=self.reliability.astype(np.float32),
+            key=np.array(key),
+        )
+        return buffer.getvalue()
 
     @classmethod
-    def read(cls, predictions: Path, blocks: Blocks) -> Self | None:
-        """The sums in a file of predictions, or those of its predictions; None where it is absent or does not fit."""
-        try:
-            with opened(predictions) as arrays:
-                if not {"correct", "loss", "reliability"} <= set(arrays.files):
-                    return cls.of(arrays["log_probabilities"], arrays["predicted"], blocks)
-                correct, loss = arrays["correct"].astype(np.int64), arrays["loss"].astype(np.float64)
-                found = cls(correct, loss, arrays["reliability"].astype(np.float64))
-        except UNREADABLE:
-            return None
+    def read(cls, result: Path, key: str, blocks: Blocks) -> Self | None:
+        """The sums of the cell whose record is `result`, or those of its predictions.
+
+        None where neither lies beside it, is whole, is of this `key`, and fits the blocks.
+        """
+        for name, found in ((SUMS, cls._kept), (PREDICTIONS, cls._counted)):
+            try:
+                with opened(result.with_suffix(name)) as arrays:
+                    if str(arrays["key"]) == key:
+                        return found(arrays, blocks)
+            except UNREADABLE:
+                continue
+        return None
+
+    @classmethod
+    def _kept(cls, arrays: Mapping[str, NDArray[Any]], blocks: Blocks) -> Self:
+        correct, loss = arrays["correct"].astype(np.int64), arrays["loss"].astype(np.float64)
+        found = cls(correct, loss, arrays["reliability"].astype(np.float64))
         fits = correct.shape == loss.shape == blocks.clips.shape and found.reliability.shape == (3, CALIBRATION_BINS)
-        if not fits or not np.isfinite(loss).all() or not np.isfinite(found.reliability).all():
-            return None
-        return found if ((correct >= 0) & (correct <= blocks.clips)).all() else None
+        finite = fits and np.isfinite(loss).all() and np.isfinite(found.reliability).all()
+        if not finite or not ((correct >= 0) & (correct <= blocks.clips)).all():
+            raise ValueError("the sums do not fit the blocks")
+        return found
+
+    @classmethod
+    def _counted(cls, arrays: Mapping[str, NDArray[Any]], blocks: Blocks) -> Self:
+        return cls.of(arrays["log_probabilities"], arrays["predicted"], blocks)
 
 
 def opened(path: Path) -> Any:  # noqa: ANN401 - numpy's own type is not public

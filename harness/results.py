@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 from scipy.special import log_softmax
 
 from harness import blocks
-from harness.blocks import Blocks, Sums
+from harness.blocks import PREDICTIONS, SUMS, Blocks, Sums
 from harness.files import digest_of_value, disk_mistake, write_bytes
 from harness.outcomes import Outcome
 from harness.scoring import Scores
@@ -198,7 +198,7 @@ def write(
 ) -> Path:
     """Writes the record and, beside it, the predictions; each whole or not at all. Returns the record's path.
 
-    With the test `clips`, the predictions come with their sums, and they lie beside the results.
+    With the test `clips`, the sums of the predictions lie beside them, and the clips beside the results.
     `training`: losses by epoch, as CSV. A failure never takes the place of a scored result: it stands beside it until
     a later run succeeds.
     """
@@ -216,7 +216,9 @@ def write(
         if training is not None:
             write_bytes(path.with_suffix(".training.csv"), training)
         if logits is not None:
-            write_bytes(path.with_suffix(".npz"), packed_predictions(logits, result.key, clips))
+            write_bytes(path.with_suffix(PREDICTIONS), packed_predictions(logits, result.key))
+            if clips is not None:
+                write_bytes(path.with_suffix(SUMS), packed_sums(logits, result.key, clips))
         write_bytes(path, content)
         failure.unlink(missing_ok=True)
     except OSError as error:
@@ -224,19 +226,19 @@ def write(
     return path
 
 
-def packed_predictions(logits: ArrayLike, key: str = "", clips: Blocks | None = None) -> bytes:
-    """A compressed npz: `log_probabilities` float16 (clips, classes), `predicted` from full precision, `key`.
+def packed_sums(logits: ArrayLike, key: str, clips: Blocks) -> bytes:
+    """The `Sums` of logits (clips, classes), at full precision."""
+    exact = log_softmax(np.asarray(logits, dtype=np.float64), axis=1)
+    return Sums.of(exact, exact.argmax(axis=1), clips).packed(key)
 
-    With the test `clips` also the `Sums` of the predictions, from full precision.
-    """
+
+def packed_predictions(logits: ArrayLike, key: str = "") -> bytes:
+    """A compressed npz: `log_probabilities` float16 (clips, classes), `predicted` from full precision, `key`."""
     exact = log_softmax(np.asarray(logits, dtype=np.float64), axis=1)
     buffer = BytesIO()
     log_p = np.maximum(exact, np.finfo(np.float16).min).astype(np.float16)
     predicted = exact.argmax(axis=1).astype(np.int16)
-    arrays: dict[str, Any] = {"log_probabilities": log_p, "predicted": predicted, "key": np.array(key)}
-    if clips is not None:
-        arrays |= Sums.of(exact, predicted, clips).arrays()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, log_probabilities=log_p, predicted=predicted, key=np.array(key))
     return buffer.getvalue()
 
 

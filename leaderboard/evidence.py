@@ -95,7 +95,7 @@ class Material:
         for row in board.rows:
             for cell in row.cells:
                 same = cell.result.digests.test_list == test_list
-                sums = Sums.read(cell.path.with_suffix(".npz"), blocks) if same else None
+                sums = Sums.read(cell.path, cell.result.key, blocks) if same else None
                 if sums is not None:
                     self.places[cell.path] = len(read)
                     read.append(sums)

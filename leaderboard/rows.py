@@ -106,6 +106,11 @@ class Row:
         return f"{self.newest.identity.entry}/{self.newest.identity.system}"
 
     @property
+    def title(self) -> str:
+        """What it is called; entry and system where that says nothing."""
+        return self.newest.title.strip() or self.name
+
+    @property
     def settings(self) -> str:
         """The fields that were changed with --set, as they are typed."""
         return settings_text(self.newest)

@@ -201,9 +201,9 @@ def _rank(row: Row, found: Evidence) -> Field:
 def _system(row: Row, own: str, cells: list[str]) -> Field:
     external = row.newest.external_data
     below = (*notes(row), *row.marks, *row.notes, *((f"external data: {external}",) if external != "none" else ()))
-    more = {"title": row.newest.title, "settings": row.settings, "marks": list(row.marks), "external_data": external}
+    more = {"title": row.title, "settings": row.settings, "marks": list(row.marks), "external_data": external}
     more["results"] = cells
-    return Field(row.newest.title, row.name, more, below, own, code=row.name, warn=bool(row.marks))
+    return Field(row.title, row.name, more, below, own, code=row.name, warn=bool(row.marks))
 
 
 def notes(row: Row) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def _row(board: Board, evidence: Mapping[str, Mapping[str, Evidence]], places: P
 def _named(first: Row | None, board: Board, places: Places) -> Field:
     if first is None:
         return Field("nobody yet", "")
-    return Field(first.newest.title, first.name, href=between(at.INDEX, places.system(board, first)), code=first.name)
+    return Field(first.title, first.name, href=between(at.INDEX, places.system(board, first)), code=first.name)
 
 
 def _log_loss(first: Row | None, found: Evidence) -> Field:

@@ -34,7 +34,7 @@ def page(board: Board, row: Row, evidence: Evidence | None, clips: Material | No
     made = _System(board, row, evidence or NONE, clips, places)
     return Page(
         path=made.path,
-        title=row.newest.title,
+        title=row.title,
         lead=(
             f"{row.name}{f' with {row.settings}' if row.settings else ''} on {track_title(board)}.",
             *row.marks,

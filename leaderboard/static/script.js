@@ -6,8 +6,14 @@
   const views = new Map();
 
   function state() {
-    const [id, query] = decodeURIComponent(location.hash.slice(1)).split("?");
+    const [name, query] = location.hash.slice(1).split("?");
     const words = new URLSearchParams(query || "");
+    let id = name;
+    try {
+      id = decodeURIComponent(name);
+    } catch {
+      // Somebody cut the address in the middle of a letter: it names no table.
+    }
     return { id, sort: words.get("sort") || "", filter: words.get("filter") || "", hide: words.get("hide") || "", row: words.get("row") || "" };
   }
 
@@ -71,8 +77,12 @@
     let waiting = 0;
     view.search.addEventListener("input", () => {
       clearTimeout(waiting);
-      waiting = setTimeout(() => go(view.table.id, { filter: view.search.value.trim() }), 150);
+      waiting = setTimeout(() => {
+        waiting = 0;
+        go(view.table.id, { filter: view.search.value.trim() });
+      }, 150);
     });
+    view.typing = () => waiting !== 0;
     place.append(label, " ", view.status, chooser(view));
   }
 
@@ -128,7 +138,7 @@
     }
     hide(view, new Set(wanted.hide.split(".").filter(Boolean).map(Number)));
     if (view.status) view.status.textContent = words.length ? shown + " of " + rows.length + " rows" : rows.length + " rows";
-    if (view.search && view.search !== document.activeElement) view.search.value = wanted.filter;
+    if (view.search && !view.typing() && view.search.value.trim() !== wanted.filter) view.search.value = wanted.filter;
   }
 
   function hide(view, hidden) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from harness import scoring
 from harness.blocks import Blocks, Sums
-from harness.results import packed_predictions
+from harness.results import packed_predictions, packed_sums
 
 CLASSES = 4
 Clips = tuple[list[str], list[int], list[str]]
@@ -53,6 +54,12 @@ def require_same(one: Blocks | None, other: Blocks) -> None:
 
 
 # Blocks
+
+
+def read_sums(file: Path, blocks: Blocks, key: str = "key") -> Sums | None:
+    """The sums of the cell that a file of sums or of predictions lies beside."""
+    name = file.name.removesuffix(".npz").removesuffix(".sums")
+    return Sums.read(file.with_name(f"{name}.json"), key, blocks)
 
 
 @settings(max_examples=60, deadline=None)
@@ -151,7 +158,7 @@ def test_a_file_that_is_one_array_and_no_archive_is_none(tmp_path: Path) -> None
         np.save(stream, np.arange(3))
     blocks = Blocks.of(*shuffled_clips())
     assert Blocks.read(tmp_path / "array.npz") is None
-    assert Sums.read(tmp_path / "array.npz", blocks) is None
+    assert read_sums(tmp_path / "array.npz", blocks) is None
 
 
 @pytest.mark.parametrize(
@@ -222,13 +229,13 @@ def test_a_damaged_or_truncated_file_of_blocks_is_none_or_still_right(tmp_path: 
 def test_a_damaged_or_truncated_file_of_predictions_has_no_sums_or_still_the_right_ones(
     tmp_path: Path, *, with_sums: bool
 ) -> None:
-    path = tmp_path / "predictions.npz"
+    path = tmp_path / ("cell.sums.npz" if with_sums else "predictions.npz")
     blocks, logits = Blocks.of(*shuffled_clips(40)), some_logits(40)
-    path.write_bytes(packed_predictions(logits, "key", blocks if with_sums else None))
+    path.write_bytes(packed_sums(logits, "key", blocks) if with_sums else packed_predictions(logits, "key"))
     exact = Sums.of(log_softmax(logits), logits.argmax(axis=1), blocks)
 
     def read() -> Sums | None:
-        found = Sums.read(path, blocks)
+        found = read_sums(path, blocks)
         if found is not None:
             assert found.correct.tolist() == exact.correct.tolist()
             assert found.loss == pytest.approx(exact.loss, rel=2e-3)
@@ -310,10 +317,10 @@ def test_predictions_of_other_clips_or_of_too_few_classes_are_refused(shape: tup
 
 
 def test_stored_sums_come_back_at_single_precision(tmp_path: Path) -> None:
-    path, blocks, log_p = tmp_path / "sums.npz", Blocks.of(*shuffled_clips()), log_softmax(some_logits())
+    path, blocks, log_p = tmp_path / "cell.sums.npz", Blocks.of(*shuffled_clips()), log_softmax(some_logits())
     exact = Sums.of(log_p, log_p.argmax(axis=1), blocks)
-    np.savez_compressed(path, **exact.arrays())
-    found = Sums.read(path, blocks)
+    path.write_bytes(exact.packed("key"))
+    found = read_sums(path, blocks)
     assert found is not None
     assert found.correct.tolist() == exact.correct.tolist()
     assert found.loss == pytest.approx(exact.loss, rel=1e-6)
@@ -322,9 +329,9 @@ def test_stored_sums_come_back_at_single_precision(tmp_path: Path) -> None:
 
 
 def test_predictions_are_packed_with_sums_of_full_precision(tmp_path: Path) -> None:
-    path, blocks, logits = tmp_path / "predictions.npz", Blocks.of(*shuffled_clips()), some_logits()
-    path.write_bytes(packed_predictions(logits, "key", blocks))
-    found = Sums.read(path, blocks)
+    path, blocks, logits = tmp_path / "cell.sums.npz", Blocks.of(*shuffled_clips()), some_logits()
+    path.write_bytes(packed_sums(logits, "key", blocks))
+    found = read_sums(path, blocks)
     exact = Sums.of(log_softmax(logits), logits.argmax(axis=1), blocks)
     assert found is not None
     assert found.loss == pytest.approx(exact.loss, rel=1e-6)
@@ -332,9 +339,9 @@ def test_predictions_are_packed_with_sums_of_full_precision(tmp_path: Path) -> N
 
 def test_predictions_without_sums_give_those_of_their_rounded_probabilities(tmp_path: Path) -> None:
     path, clips, logits = tmp_path / "predictions.npz", shuffled_clips(), some_logits()
-    path.write_bytes(packed_predictions(logits))
+    path.write_bytes(packed_predictions(logits, "key"))
     blocks = Blocks.of(*clips)
-    found = Sums.read(path, blocks)
+    found = read_sums(path, blocks)
     assert found is not None
     rounded = log_softmax(logits).astype(np.float16).astype(float)
     expected = summed_by_a_loop(rounded, logits.argmax(axis=1), clips)
@@ -348,15 +355,15 @@ def test_blocks_of_more_clips_than_sixteen_bits_count_keep_their_number(tmp_path
     blocks = Blocks.of(["x"] * 65_538 + ["y"], [0] * 65_538 + [1], ["a"] * 65_539)
     for right in (65_535, 65_536, 65_538):
         sums = Sums(np.array([right, 1]), np.array([2.5, 0.5]), np.zeros((3, 15)))
-        np.savez_compressed(tmp_path / "sums.npz", **sums.arrays())
-        found = Sums.read(tmp_path / "sums.npz", blocks)
+        (tmp_path / "cell.sums.npz").write_bytes(sums.packed("key"))
+        found = read_sums(tmp_path / "cell.sums.npz", blocks)
         assert found is not None
         assert found.correct.tolist() == [right, 1]
 
 
 def good_arrays(blocks: Blocks) -> dict[str, np.ndarray]:
     log_p = log_softmax(some_logits())
-    return dict(Sums.of(log_p, log_p.argmax(axis=1), blocks).arrays())
+    return dict(np.load(io.BytesIO(Sums.of(log_p, log_p.argmax(axis=1), blocks).packed("key"))))
 
 
 @pytest.mark.parametrize("field", ["correct", "loss", "reliability"])
@@ -364,8 +371,8 @@ def test_stored_sums_of_a_wrong_shape_are_none(tmp_path: Path, field: str) -> No
     blocks = Blocks.of(*shuffled_clips())
     arrays = good_arrays(blocks)
     for wrong in (arrays[field][:-1], arrays[field][None], np.append(arrays[field], 1), np.array(1)):
-        np.savez_compressed(tmp_path / "sums.npz", **arrays | {field: wrong})
-        assert Sums.read(tmp_path / "sums.npz", blocks) is None
+        np.savez_compressed(tmp_path / "cell.sums.npz", **arrays | {field: wrong})
+        assert read_sums(tmp_path / "cell.sums.npz", blocks) is None
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -374,8 +381,8 @@ def test_stored_sums_that_are_not_finite_are_none(tmp_path: Path, field: str, va
     blocks = Blocks.of(*shuffled_clips())
     arrays = good_arrays(blocks)
     arrays[field].flat[3] = value
-    np.savez_compressed(tmp_path / "sums.npz", **arrays)
-    assert Sums.read(tmp_path / "sums.npz", blocks) is None
+    np.savez_compressed(tmp_path / "cell.sums.npz", **arrays)
+    assert read_sums(tmp_path / "cell.sums.npz", blocks) is None
 
 
 @pytest.mark.parametrize("more", [1, -1])
@@ -384,30 +391,30 @@ def test_stored_sums_of_more_correct_clips_than_clips_or_of_fewer_than_none_are_
     arrays = good_arrays(blocks)
     correct = arrays["correct"].astype(np.int64)
     correct[2] = blocks.clips[2] + 1 if more > 0 else -1
-    np.savez_compressed(tmp_path / "sums.npz", **arrays | {"correct": correct})
-    assert Sums.read(tmp_path / "sums.npz", blocks) is None
+    np.savez_compressed(tmp_path / "cell.sums.npz", **arrays | {"correct": correct})
+    assert read_sums(tmp_path / "cell.sums.npz", blocks) is None
     correct[2] = blocks.clips[2] if more > 0 else 0
-    np.savez_compressed(tmp_path / "sums.npz", **arrays | {"correct": correct})
-    assert Sums.read(tmp_path / "sums.npz", blocks) is not None
+    np.savez_compressed(tmp_path / "cell.sums.npz", **arrays | {"correct": correct})
+    assert read_sums(tmp_path / "cell.sums.npz", blocks) is not None
 
 
 def test_sums_of_other_blocks_are_none(tmp_path: Path) -> None:
     blocks = Blocks.of(*shuffled_clips())
     other = Blocks.of(*shuffled_clips(60))
-    (tmp_path / "with.npz").write_bytes(packed_predictions(some_logits(), "key", blocks))
+    (tmp_path / "with.sums.npz").write_bytes(packed_sums(some_logits(), "key", blocks))
     (tmp_path / "without.npz").write_bytes(packed_predictions(some_logits(), "key"))
-    for name in ("with.npz", "without.npz"):
-        assert Sums.read(tmp_path / name, blocks) is not None
-        assert Sums.read(tmp_path / name, other) is None
+    for name in ("with.sums.npz", "without.npz"):
+        assert read_sums(tmp_path / name, blocks) is not None
+        assert read_sums(tmp_path / name, other) is None
 
 
 def test_no_sums_are_read_from_files_that_are_absent_or_hold_neither_sums_nor_predictions(tmp_path: Path) -> None:
     blocks = Blocks.of(*shuffled_clips())
-    assert Sums.read(tmp_path / "absent.npz", blocks) is None
+    assert read_sums(tmp_path / "absent.npz", blocks) is None
     (tmp_path / "empty.npz").write_bytes(b"")
-    assert Sums.read(tmp_path / "empty.npz", blocks) is None
-    np.savez_compressed(tmp_path / "other.npz", correct=np.zeros(len(blocks)))
-    assert Sums.read(tmp_path / "other.npz", blocks) is None
+    assert read_sums(tmp_path / "empty.npz", blocks) is None
+    np.savez_compressed(tmp_path / "other.npz", correct=np.zeros(len(blocks)), key="key")
+    assert read_sums(tmp_path / "other.npz", blocks) is None
 
 
 @pytest.mark.parametrize("predicted", [CLASSES, -1, -CLASSES - 1])
@@ -415,8 +422,8 @@ def test_predictions_of_a_class_that_has_no_probability_are_none(tmp_path: Path,
     blocks, log_p = Blocks.of(*shuffled_clips()), log_softmax(some_logits())
     chosen = log_p.argmax(axis=1)
     chosen[7] = predicted
-    np.savez_compressed(tmp_path / "predictions.npz", log_probabilities=log_p, predicted=chosen)
-    assert Sums.read(tmp_path / "predictions.npz", blocks) is None
+    np.savez_compressed(tmp_path / "predictions.npz", log_probabilities=log_p, predicted=chosen, key="key")
+    assert read_sums(tmp_path / "predictions.npz", blocks) is None
 
 
 @pytest.mark.parametrize("value", [np.nan, -np.inf])
@@ -424,5 +431,17 @@ def test_predictions_whose_sums_are_not_finite_are_none(tmp_path: Path, value: f
     clips, log_p = shuffled_clips(), log_softmax(some_logits())
     predicted = log_p.argmax(axis=1)
     log_p[7, clips[1][7]] = value
-    np.savez_compressed(tmp_path / "predictions.npz", log_probabilities=log_p, predicted=predicted)
-    assert Sums.read(tmp_path / "predictions.npz", Blocks.of(*clips)) is None
+    np.savez_compressed(tmp_path / "predictions.npz", log_probabilities=log_p, predicted=predicted, key="key")
+    assert read_sums(tmp_path / "predictions.npz", Blocks.of(*clips)) is None
+
+
+def test_sums_and_predictions_of_another_key_are_none(tmp_path: Path) -> None:
+    """A run that was killed between two files leaves the sums of one cell beside the record of another."""
+    blocks = Blocks.of(*shuffled_clips())
+    (tmp_path / "cell.sums.npz").write_bytes(packed_sums(some_logits(), "old", blocks))
+    assert read_sums(tmp_path / "cell.sums.npz", blocks) is None
+    (tmp_path / "cell.npz").write_bytes(packed_predictions(some_logits(), "old"))
+    assert read_sums(tmp_path / "cell.npz", blocks) is None
+    assert read_sums(tmp_path / "cell.npz", blocks, "old") is not None
+    (tmp_path / "cell.npz").write_bytes(packed_predictions(some_logits(), "key"))
+    assert read_sums(tmp_path / "cell.npz", blocks) is not None

@@ -32,7 +32,8 @@ def test_evaluate_prints_a_table_and_writes_a_page_and_then_has_nothing_to_do(
 ) -> None:
     made.entry_folder(tmp_path / "mine")
     assert status("evaluate", "mine", "--track", track) == 0
-    assert "mine/S1" in (shown := capsys.readouterr()).out
+    shown = capsys.readouterr()
+    assert "mine/S1" in shown.out
     page = re.search(r"page: (\S+)", shown.out + shown.err)
     assert page
     assert "Made for a test" in (tmp_path / page[1]).read_text()
