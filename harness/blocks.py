@@ -7,10 +7,11 @@ every clip and class. They are written beside a result; for results without them
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Self
 from zipfile import BadZipFile
 
@@ -23,10 +24,13 @@ from harness.scoring import CALIBRATION_BINS
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-SUMS, PREDICTIONS = ".sums.npz", ".npz"
+SUMS, PREDICTIONS = ".sums.npy", ".npz"
 """Endings of what lies beside a result: its sums, some kilobytes, and its predictions, up to a megabyte."""
 
-UNREADABLE = (OSError, ValueError, TypeError, LookupError, RuntimeError, EOFError, BadZipFile, zlib.error)
+UNREADABLE = (
+    OSError, EOFError, ValueError, TypeError, LookupError, RuntimeError,
+    SyntaxError, TokenError, BadZipFile, zlib.error,
+)  # fmt: skip
 """What reading an npz raises where its bytes are not what they were."""
 
 
@@ -143,16 +147,23 @@ class Sums:
         return cls(*stacked)
 
     def packed(self, key: str) -> bytes:
-        """The sums as an npz, with the key of the cell that they are of."""
-        buffer = BytesIO()
+        """The sums as one npy record, with the key of the cell that they are of: thousands are read for one board."""
         small = np.uint16 if self.correct.max(initial=0) < 2**16 else np.uint32
-        np.savez_compressed(
-            buffer,
-            correct=self.correct.astype(small),
-            loss=self.loss.astype(np.float32),
-            reliability=self.reliability.astype(np.float32),
-            key=np.array(key),
+        record = np.zeros(
+            (),
+            dtype=[
+                ("key", f"S{max(1, len(key.encode()))}"),
+                ("correct", small, self.correct.shape),
+                ("loss", np.float32, self.loss.shape),
+                ("reliability", np.float32, self.reliability.shape),
+                ("crc", np.uint32),
+            ],
         )
+        record["key"], record["correct"], record["loss"] = key.encode(), self.correct, self.loss
+        record["reliability"] = self.reliability
+        record["crc"] = zlib.crc32(record.tobytes())
+        buffer = BytesIO()
+        np.save(buffer, record, allow_pickle=False)
         return buffer.getvalue()
 
     @classmethod
@@ -163,17 +174,20 @@ class Sums:
         """
         for name, found in ((SUMS, cls._kept), (PREDICTIONS, cls._counted)):
             try:
-                with opened(result.with_suffix(name)) as arrays:
-                    if str(arrays["key"]) == key:
-                        return found(arrays, blocks)
+                return found(result.with_suffix(name), key, blocks)
             except UNREADABLE:
                 continue
         return None
 
     @classmethod
-    def _kept(cls, arrays: Mapping[str, NDArray[Any]], blocks: Blocks) -> Self:
-        correct, loss = arrays["correct"].astype(np.int64), arrays["loss"].astype(np.float64)
-        found = cls(correct, loss, arrays["reliability"].astype(np.float64))
+    def _kept(cls, path: Path, key: str, blocks: Blocks) -> Self:
+        record = np.load(BytesIO(path.read_bytes()), allow_pickle=False)
+        crc = int(record["crc"])
+        record["crc"] = 0
+        if bytes(record["key"]) != key.encode() or zlib.crc32(record.tobytes()) != crc:
+            raise ValueError("the sums are damaged, or of another cell")
+        correct, loss = record["correct"].astype(np.int64), record["loss"].astype(np.float64)
+        found = cls(correct, loss, record["reliability"].astype(np.float64))
         fits = correct.shape == loss.shape == blocks.clips.shape and found.reliability.shape == (3, CALIBRATION_BINS)
         finite = fits and np.isfinite(loss).all() and np.isfinite(found.reliability).all()
         if not finite or not ((correct >= 0) & (correct <= blocks.clips)).all():
@@ -181,8 +195,11 @@ class Sums:
         return found
 
     @classmethod
-    def _counted(cls, arrays: Mapping[str, NDArray[Any]], blocks: Blocks) -> Self:
-        return cls.of(arrays["log_probabilities"], arrays["predicted"], blocks)
+    def _counted(cls, path: Path, key: str, blocks: Blocks) -> Self:
+        with opened(path) as arrays:
+            if str(arrays["key"]) != key:
+                raise ValueError("the predictions are of another cell")
+            return cls.of(arrays["log_probabilities"], arrays["predicted"], blocks)
 
 
 def opened(path: Path) -> Any:  # noqa: ANN401 - numpy's own type is not public

@@ -16,8 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr
-from scipy.stats import binomtest
+from scipy.special import bdtr, stdtr
 
 from harness.blocks import Blocks, Sums
 
@@ -239,7 +238,8 @@ def mcnemar(right_one: ArrayLike, right_other: ArrayLike) -> McNemar:
     one, other = np.asarray(right_one, dtype=bool), np.asarray(right_other, dtype=bool)
     only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
     differ = only_one + only_other
-    return McNemar(only_one, only_other, float(binomtest(only_one, differ).pvalue) if differ else 1.0)
+    p = 2 * float(bdtr(min(only_one, only_other), differ, 0.5)) if differ else 1.0
+    return McNemar(only_one, only_other, min(1.0, p))
 
 
 def holm(p_values: ArrayLike, level: float = 1 - CONFIDENCE) -> Bools:

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness import results
 from harness.blocks import Blocks, Sums
+from harness.scoring import CALIBRATION_BINS
 from harness.statistics import (
     REMEMBERED,
     RESAMPLES,
@@ -30,6 +31,7 @@ from harness.statistics import (
 from leaderboard import ranking
 from leaderboard.boards import Board
 from leaderboard.rows import Row
+from leaderboard.workers import spread
 
 MANY = 100
 """Systems above which a board draws fewer resamples."""
@@ -90,18 +92,14 @@ class Material:
         self.board = board
         self.blocks = blocks
         self.resamples = Resamples(blocks, RESAMPLES if len(board.rows) <= MANY else RESAMPLES_OF_MANY)
+        same = [cell for row in board.rows for cell in row.cells if cell.result.digests.test_list == test_list]
+        self.correct, self.loss = (np.zeros((len(same), len(blocks)), dtype=np.float32) for _ in range(2))
+        self.reliability = np.zeros((len(same), 3, CALIBRATION_BINS), dtype=np.float32)
         self.places: dict[Path, int] = {}
-        read: list[Sums] = []
-        for row in board.rows:
-            for cell in row.cells:
-                same = cell.result.digests.test_list == test_list
-                sums = Sums.read(cell.path, cell.result.key, blocks) if same else None
-                if sums is not None:
-                    self.places[cell.path] = len(read)
-                    read.append(sums)
-        self.correct = np.array([one.correct for one in read], dtype=np.float32).reshape(-1, len(blocks))
-        self.loss = np.array([one.loss for one in read], dtype=np.float32).reshape(-1, len(blocks))
-        self.reliability = [one.reliability for one in read]
+        for at, sums in enumerate(spread(lambda at: Sums.read(same[at].path, same[at].result.key, blocks), len(same))):
+            if sums is not None:
+                self.places[same[at].path] = at
+                self.correct[at], self.loss[at], self.reliability[at] = sums.correct, sums.loss, sums.reliability
         self._values: dict[tuple[Measure, bytes], Floats] = {}
         self._means: dict[tuple[tuple[int, ...], ...], Sums] = {}
 
@@ -125,9 +123,7 @@ class Material:
 
     def _mean(self, cells: Cells) -> Sums:
         parts = [(self.correct[seeds].mean(axis=0), self.loss[seeds].mean(axis=0)) for seeds in cells.values()]
-        reliability = np.mean(
-            [np.mean([self.reliability[at] for at in seeds], axis=0) for seeds in cells.values()], axis=0
-        )
+        reliability = np.mean([self.reliability[seeds].mean(axis=0) for seeds in cells.values()], axis=0)
         correct, loss = (np.stack(part).mean(axis=0).astype(np.float64) for part in zip(*parts, strict=True))
         return Sums(correct, loss, reliability)
 
@@ -162,7 +158,7 @@ class Material:
         return np.isin(self.blocks.device, [i for i, name in enumerate(self.blocks.devices) if name in wanted])
 
 
-def tested(board: Board, folders: Sequence[Path]) -> Material | None:
+def material(board: Board, folders: Sequence[Path]) -> Material | None:
     """The clips that most cells of a board were tested on; None where they lie under none of the results folders."""
     lists = [cell.result.digests.test_list for row in board.rows for cell in row.cells]
     usual = max(sorted({one for one in lists if one}), key=lists.count, default=None)
@@ -179,8 +175,10 @@ def weighed(board: Board, clips: Material | None) -> dict[str, Evidence]:
         return {}
     found: dict[str, Evidence] = {}
     scores: dict[str, Sample] = {}
-    for at in range(0, len(board.rows), AT_ONCE):
-        _weigh(board.rows[at : at + AT_ONCE], clips, found, scores)
+    portions = [board.rows[at : at + AT_ONCE] for at in range(0, len(board.rows), AT_ONCE)]
+    for more, samples in spread(lambda at: _weigh(portions[at], clips), len(portions), chunk=1, few=4):
+        found |= more
+        scores |= samples
     if board.track and board.ranked and all(row.slug in scores for row in board.ranked):
         rule = board.track.ranking
         values, replicates = ranking.drawn(rule, board.ranked, [scores[row.slug] for row in board.ranked])
@@ -192,8 +190,8 @@ def weighed(board: Board, clips: Material | None) -> dict[str, Evidence]:
     return found
 
 
-def _weigh(rows: Sequence[Row], clips: Material, found: dict[str, Evidence], scores: dict[str, Sample]) -> None:
-    """Adds the evidence of some rows, and the samples that they are ranked by."""
+def _weigh(rows: Sequence[Row], clips: Material) -> tuple[dict[str, Evidence], dict[str, Sample]]:
+    """The evidence of some rows, and the samples that they are ranked by."""
     board = clips.board
     every = {row.slug: clips.cells(row, row.by_split) for row in rows}
     known = {slug: cells for slug, cells in every.items() if cells}
@@ -209,7 +207,7 @@ def _weigh(rows: Sequence[Row], clips: Material, found: dict[str, Evidence], sco
     groups = _by_part(clips, counted, board.track.device_groups if board.track else {})
     devices = _by_part(clips, counted, {name: (name,) for name in clips.blocks.devices})
     by_loss = board.track is not None and board.track.ranking.rule == "log_loss"
-    scores |= log_loss if by_loss else means
+    found = {}
     for slug in known:
         seen, unseen = groups.get("seen", {}).get(slug), groups.get("unseen", {}).get(slug)
         gap = Sample(seen.value - unseen.value, seen.replicates - unseen.replicates) if seen and unseen else None
@@ -221,6 +219,7 @@ def _weigh(rows: Sequence[Row], clips: Material, found: dict[str, Evidence], sco
             devices={name: samples[slug].estimate() for name, samples in devices.items()},
             gap=gap.estimate() if gap else None,
         )
+    return found, log_loss if by_loss else means
 
 
 def _counted(cells: Cells, required: Sequence[str]) -> Cells:

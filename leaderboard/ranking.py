@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from harness.statistics import Sample
 from harness.tracks import Ranking
@@ -52,6 +51,8 @@ def drawn(ranking: Ranking, rows: Sequence[Row], samples: Sequence[Sample]) -> t
     replicates = np.stack([sample.replicates for sample in samples], axis=1).astype(np.float64)
     if ranking.rule != "weighted_rank":
         return values, replicates
+    from scipy.stats import rankdata  # noqa: PLC0415 - it takes seconds to load, and one rule needs it
+
     figures = {"bytes": [_cost(row).parameter_bytes for row in rows], "macs": [_cost(row).macs for row in rows]}
     fixed = np.zeros(len(rows))
     for figure, cost in figures.items():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,25 +16,28 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness import results, tracks
-from harness.files import disk_mistake, write_bytes
+from harness.blocks import SUMS
+from harness.files import digest_of_file, digest_of_files, digest_of_value, disk_mistake
 from harness.results import Damaged, Result
 from leaderboard import display, evidence
 from leaderboard.boards import Board, boards
 from leaderboard.evidence import Evidence, Material
 from leaderboard.feed import feed
+from leaderboard.folder import Folder
 from leaderboard.page import Page
 from leaderboard.pages import board as board_page
 from leaderboard.pages import compare, excluded, index, rules, studies, system, trade_off
 from leaderboard.pages.places import FEED, INDEX, Places
 from leaderboard.rows import Cell, Row
+from leaderboard.workers import spread
 
 HERE = Path(__file__).parent
 
-MANIFEST = "site.json"
-"""The files that a build wrote, so that the next one can take away those that it no longer writes."""
-
 COMPARED = 8
 """Ranked systems of which every two are compared on a page; the others only with the first and the one before."""
+
+
+Render = Callable[[Page], bytes]
 
 
 @dataclass(frozen=True)
@@ -51,61 +56,130 @@ def build(folders: Sequence[Path], out: Path, project: Path = studies.PROJECT) -
 
     Files that have not changed are left alone, files of an earlier build that are no longer made are removed.
     """
+    with _uncollected():
+        return _built(folders, out, project)
+
+
+def _built(folders: Sequence[Path], out: Path, project: Path) -> Report:
     cells, damaged = read(folders)
     known = {name: tracks.load(name)[0] for name in tracks.names()}
-    made, places = boards(cells, known), Places(out)
-    written, names = 0, []
+    made, places, folder = boards(cells, known), Places(out), Folder(out)
     try:
-        for name, content in files(made, damaged, folders, places, project):
-            written += _written(out / name, content)
-            names.append(name)
-        _forget(out, names)
+        _write(made, damaged, folders, places, project, folder)
+        folder.finish()
     except OSError as error:
         raise disk_mistake(error, f"The site {out}") from None
-    return Report(out / INDEX, {board.name: out / places.board(board) for board in made}, written, len(names), damaged)
+    pages = {board.name: out / places.board(board) for board in made}
+    return Report(out / INDEX, pages, folder.written, len(folder.now), damaged)
 
 
-def files(
-    made: Sequence[Board], damaged: Sequence[Damaged], folders: Sequence[Path], places: Places, project: Path
-) -> Iterator[tuple[str, bytes]]:
-    """Every file of the site by its path: pages, their downloads, the feed."""
+def _write(
+    made: Sequence[Board],
+    damaged: Sequence[Damaged],
+    folders: Sequence[Path],
+    places: Places,
+    project: Path,
+    folder: Folder,
+) -> None:
+    """Every file of the site: pages, their downloads, the feed."""
     render = renderer()
-    for page in pages(made, damaged, folders, places, project):
-        yield page.path, render(page)
-        for name, text in page.downloads().items():
-            yield name, text.encode(errors="replace")
-    yield FEED, feed(made, places).encode(errors="replace")
-
-
-def pages(
-    made: Sequence[Board], damaged: Sequence[Damaged], folders: Sequence[Path], places: Places, project: Path
-) -> Iterator[Page]:
-    """Every page, one at a time: there may be thousands."""
     found: dict[str, Mapping[str, Evidence]] = {}
     for board in made:
-        clips = evidence.tested(board, folders)
+        clips = evidence.material(board, folders)
         found[board.name] = evidence.weighed(board, clips)
-        yield from _of_track(board, found[board.name], clips, places)
+        track = _Track(board, found[board.name], clips, places, render)
+        track.write(folder)
+    for page in _of_all(made, found, damaged, folders, places, project):
+        for name, content in _files(page, render):
+            folder.write(name, content)
+    folder.write(FEED, feed(made, places).encode(errors="replace"))
+
+
+def _files(page: Page, render: Render) -> list[tuple[str, bytes]]:
+    """A page and its downloads, by path."""
+    downloads = [(name, text.encode(errors="replace")) for name, text in page.downloads().items()]
+    return [(page.path, render(page)), *downloads]
+
+
+@dataclass(frozen=True)
+class _Track:
+    """What the pages of one track are made of."""
+
+    board: Board
+    found: Mapping[str, Evidence]
+    clips: Material | None
+    places: Places
+    render: Render
+
+    def write(self, folder: Folder) -> None:
+        """Its pages: comparisons, the board, the trade-off, and one for each system."""
+        for page in self._pages():
+            for name, content in _files(page, self.render):
+                folder.write(name, content)
+        made_of = _source()
+
+        def of_row(number: int) -> tuple[str, list[str], list[tuple[str, bytes]]]:
+            """Of what a row's files are made, those that are there already, and those that are not."""
+            own = self._made_of(self.board.rows[number], made_of)
+            names = self.places.files_of(self.board, self.board.rows[number])
+            return (own, names, []) if folder.has(names, own) else (own, [], self._of_row(self.board.rows[number]))
+
+        for own, names, written in spread(of_row, len(self.board.rows)):
+            folder.keep(names, own)
+            for name, content in written:
+                folder.write(name, content, own)
+
+    def _pages(self) -> Iterator[Page]:
+        compared = []
+        for one, other in _pairs(self.board.ranked) if self.clips else ():
+            comparison = evidence.compared(one, other, self.clips) if self.clips else None
+            if comparison and self.clips:
+                page = compare.page(self.board, comparison, self.clips, self.places)
+                compared.append((page.title, page.path))
+                yield page
+        yield board_page.page(self.board, self.found, compared, self.places)
+        if self.board.ranked:
+            yield trade_off.page(self.board, self.found, self.places)
+
+    def _of_row(self, row: Row) -> list[tuple[str, bytes]]:
+        return _files(system.page(self.board, row, self.found.get(row.slug), self.clips, self.places), self.render)
+
+    def _made_of(self, row: Row, source: str) -> str:
+        """A digest of all that a system's page depends on."""
+        board = self.board
+        files = [
+            digest_of_file(path)
+            for cell in row.cells
+            for path in (cell.path, cell.path.with_suffix(SUMS), cell.path.with_suffix(".training.csv"))
+            if path.is_file()
+        ]
+        about = (len(board.ranked), board.splits, board.required, board.groups, board.devices, len(board.superseded))
+        words = (row.slug, row.rank, row.score, row.marks, row.notes, about, str(board.track), self.found.get(row.slug))
+        paths = [self.places.result(cell.path) for cell in row.cells]
+        return digest_of_value([source, files, paths, str(words)])
+
+
+@cache
+def _source() -> str:
+    """A digest of the code that makes pages."""
+    code = [*HERE.rglob("*"), *HERE.parent.joinpath("harness").glob("*.py")]
+    files = [path for path in code if path.is_file() and "__pycache__" not in path.parts]
+    return digest_of_files((path.relative_to(HERE.parent).as_posix(), path) for path in files)
+
+
+def _of_all(
+    made: Sequence[Board],
+    found: Mapping[str, Mapping[str, Evidence]],
+    damaged: Sequence[Damaged],
+    folders: Sequence[Path],
+    places: Places,
+    project: Path,
+) -> Iterator[Page]:
     others = sum(len(board.unranked) + len(board.failures) for board in made) + len(damaged)
     yield index.page(made, found, others, places)
     yield excluded.page(made, damaged, places)
     yield rules.page()
     yield from studies.pages(studies.ran(folders, project), places)
-
-
-def _of_track(board: Board, found: Mapping[str, Evidence], clips: Material | None, places: Places) -> Iterator[Page]:
-    compared = []
-    for one, other in _pairs(board.ranked) if clips else ():
-        comparison = evidence.compared(one, other, clips) if clips else None
-        if comparison and clips:
-            page = compare.page(board, comparison, clips, places)
-            compared.append((page.title, page.path))
-            yield page
-    yield board_page.page(board, found, compared, places)
-    for row in board.rows:
-        yield system.page(board, row, found.get(row.slug), clips, places)
-    if board.ranked:
-        yield trade_off.page(board, found, places)
 
 
 def _pairs(ranked: Sequence[Row]) -> list[tuple[Row, Row]]:
@@ -132,19 +206,14 @@ def _light(result: Result) -> Result:
     return result.model_copy(update={"complexity": lean, "snapshots": {}})
 
 
-class renderer:  # noqa: N801 - called like a function
-    """Writes pages as HTML; templates are read once."""
-
-    def __init__(self) -> None:
-        self.template = environment().get_template("page.html")
-        style = "".join((HERE / "static" / name).read_text() for name in ("style.css", "charts.css"))
-        script = (HERE / "static" / "script.js").read_text()
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        self.shared = {"style": Markup(style), "script": Markup(script), "script_hash": f"sha256-{digest}"}  # noqa: S704 - ours
-
-    def __call__(self, page: Page) -> bytes:
-        """The page's bytes."""
-        return self.template.render(page=page, **self.shared).encode(errors="replace")
+def renderer() -> Render:
+    """A function that gives a page's bytes; templates are read once."""
+    template = environment().get_template("page.html")
+    style = "".join((HERE / "static" / name).read_text(encoding="utf-8") for name in ("style.css", "charts.css"))
+    script = (HERE / "static" / "script.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    shared = {"style": Markup(style), "script": Markup(script), "script_hash": f"sha256-{digest}"}  # noqa: S704 - ours
+    return lambda page: template.render(page=page, **shared).encode(errors="replace")
 
 
 def environment() -> Environment:
@@ -160,31 +229,13 @@ def environment() -> Environment:
     return made
 
 
-def _written(path: Path, content: bytes) -> bool:
-    """Whether the file was new or changed; it is written whole or not at all."""
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for circles of dead objects: it walks over all results again and again, and there are none."""
+    were = gc.isenabled()
+    gc.disable()
     try:
-        if path.read_bytes() == content:
-            return False
-    except OSError:
-        pass
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, content)
-    return True
-
-
-def _forget(out: Path, names: Sequence[str]) -> None:
-    """Removes what the last build wrote and this one did not, and remembers what this one wrote."""
-    manifest = out / MANIFEST
-    for name in sorted(_remembered(manifest) - set(names)):
-        path = out / name
-        if path.resolve().is_relative_to(out.resolve()):
-            path.unlink(missing_ok=True)
-    _written(manifest, json.dumps(sorted(names), indent=0).encode() + b"\n")
-
-
-def _remembered(manifest: Path) -> set[str]:
-    try:
-        found = json.loads(manifest.read_bytes())
-    except (OSError, ValueError):
-        return set()
-    return {name for name in found if isinstance(name, str)} if isinstance(found, list) else set()
+        yield
+    finally:
+        if were:
+            gc.enable()

@@ -39,6 +39,11 @@ class Places:
         """The page of a system."""
         return f"{self.folder(board)}/systems/{row.slug}.html"
 
+    def files_of(self, board: Board, row: Row) -> list[str]:
+        """A system's page and its downloads."""
+        stem = self.system(board, row).removesuffix(".html")
+        return [f"{stem}.{ending}" for ending in ("html", "csv", "json")]
+
     def compare(self, board: Board, one: Row, other: Row) -> str:
         """The page of two systems."""
         return f"{self.folder(board)}/compare/{one.slug}--{other.slug}.html"

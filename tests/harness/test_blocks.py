@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -58,7 +57,7 @@ def require_same(one: Blocks | None, other: Blocks) -> None:
 
 def read_sums(file: Path, blocks: Blocks, key: str = "key") -> Sums | None:
     """The sums of the cell that a file of sums or of predictions lies beside."""
-    name = file.name.removesuffix(".npz").removesuffix(".sums")
+    name = file.name.removesuffix(".npz").removesuffix(".sums.npy")
     return Sums.read(file.with_name(f"{name}.json"), key, blocks)
 
 
@@ -197,8 +196,8 @@ def outcomes_of_damage(path: Path, read: Callable[[], object]) -> Counter[str]:
         for mask in (0x10, 0xFF)
     ]
     # the byte that says that a member is encrypted, and the one that says how it is packed
-    entry = whole.index(b"PK\x01\x02")
-    damaged += [whole[: entry + k] + b"\x01" + whole[entry + k + 1 :] for k in (8, 10)]
+    entry = whole.find(b"PK\x01\x02")
+    damaged += [whole[: entry + k] + b"\x01" + whole[entry + k + 1 :] for k in (8, 10) if entry >= 0]
     outcomes: Counter[str] = Counter()
     for content in damaged:
         path.write_bytes(content)
@@ -229,7 +228,7 @@ def test_a_damaged_or_truncated_file_of_blocks_is_none_or_still_right(tmp_path: 
 def test_a_damaged_or_truncated_file_of_predictions_has_no_sums_or_still_the_right_ones(
     tmp_path: Path, *, with_sums: bool
 ) -> None:
-    path = tmp_path / ("cell.sums.npz" if with_sums else "predictions.npz")
+    path = tmp_path / ("cell.sums.npy" if with_sums else "predictions.npz")
     blocks, logits = Blocks.of(*shuffled_clips(40)), some_logits(40)
     path.write_bytes(packed_sums(logits, "key", blocks) if with_sums else packed_predictions(logits, "key"))
     exact = Sums.of(log_softmax(logits), logits.argmax(axis=1), blocks)
@@ -317,7 +316,7 @@ def test_predictions_of_other_clips_or_of_too_few_classes_are_refused(shape: tup
 
 
 def test_stored_sums_come_back_at_single_precision(tmp_path: Path) -> None:
-    path, blocks, log_p = tmp_path / "cell.sums.npz", Blocks.of(*shuffled_clips()), log_softmax(some_logits())
+    path, blocks, log_p = tmp_path / "cell.sums.npy", Blocks.of(*shuffled_clips()), log_softmax(some_logits())
     exact = Sums.of(log_p, log_p.argmax(axis=1), blocks)
     path.write_bytes(exact.packed("key"))
     found = read_sums(path, blocks)
@@ -329,7 +328,7 @@ def test_stored_sums_come_back_at_single_precision(tmp_path: Path) -> None:
 
 
 def test_predictions_are_packed_with_sums_of_full_precision(tmp_path: Path) -> None:
-    path, blocks, logits = tmp_path / "cell.sums.npz", Blocks.of(*shuffled_clips()), some_logits()
+    path, blocks, logits = tmp_path / "cell.sums.npy", Blocks.of(*shuffled_clips()), some_logits()
     path.write_bytes(packed_sums(logits, "key", blocks))
     found = read_sums(path, blocks)
     exact = Sums.of(log_softmax(logits), logits.argmax(axis=1), blocks)
@@ -355,15 +354,20 @@ def test_blocks_of_more_clips_than_sixteen_bits_count_keep_their_number(tmp_path
     blocks = Blocks.of(["x"] * 65_538 + ["y"], [0] * 65_538 + [1], ["a"] * 65_539)
     for right in (65_535, 65_536, 65_538):
         sums = Sums(np.array([right, 1]), np.array([2.5, 0.5]), np.zeros((3, 15)))
-        (tmp_path / "cell.sums.npz").write_bytes(sums.packed("key"))
-        found = read_sums(tmp_path / "cell.sums.npz", blocks)
+        (tmp_path / "cell.sums.npy").write_bytes(sums.packed("key"))
+        found = read_sums(tmp_path / "cell.sums.npy", blocks)
         assert found is not None
         assert found.correct.tolist() == [right, 1]
 
 
 def good_arrays(blocks: Blocks) -> dict[str, np.ndarray]:
     log_p = log_softmax(some_logits())
-    return dict(np.load(io.BytesIO(Sums.of(log_p, log_p.argmax(axis=1), blocks).packed("key"))))
+    found = Sums.of(log_p, log_p.argmax(axis=1), blocks)
+    return {"correct": found.correct, "loss": found.loss, "reliability": found.reliability}
+
+
+def write_sums(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    path.write_bytes(Sums(arrays["correct"], arrays["loss"], arrays["reliability"]).packed("key"))
 
 
 @pytest.mark.parametrize("field", ["correct", "loss", "reliability"])
@@ -371,8 +375,8 @@ def test_stored_sums_of_a_wrong_shape_are_none(tmp_path: Path, field: str) -> No
     blocks = Blocks.of(*shuffled_clips())
     arrays = good_arrays(blocks)
     for wrong in (arrays[field][:-1], arrays[field][None], np.append(arrays[field], 1), np.array(1)):
-        np.savez_compressed(tmp_path / "cell.sums.npz", **arrays | {field: wrong})
-        assert read_sums(tmp_path / "cell.sums.npz", blocks) is None
+        write_sums(tmp_path / "cell.sums.npy", arrays | {field: wrong})
+        assert read_sums(tmp_path / "cell.sums.npy", blocks) is None
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -381,8 +385,8 @@ def test_stored_sums_that_are_not_finite_are_none(tmp_path: Path, field: str, va
     blocks = Blocks.of(*shuffled_clips())
     arrays = good_arrays(blocks)
     arrays[field].flat[3] = value
-    np.savez_compressed(tmp_path / "cell.sums.npz", **arrays)
-    assert read_sums(tmp_path / "cell.sums.npz", blocks) is None
+    write_sums(tmp_path / "cell.sums.npy", arrays)
+    assert read_sums(tmp_path / "cell.sums.npy", blocks) is None
 
 
 @pytest.mark.parametrize("more", [1, -1])
@@ -391,19 +395,19 @@ def test_stored_sums_of_more_correct_clips_than_clips_or_of_fewer_than_none_are_
     arrays = good_arrays(blocks)
     correct = arrays["correct"].astype(np.int64)
     correct[2] = blocks.clips[2] + 1 if more > 0 else -1
-    np.savez_compressed(tmp_path / "cell.sums.npz", **arrays | {"correct": correct})
-    assert read_sums(tmp_path / "cell.sums.npz", blocks) is None
+    write_sums(tmp_path / "cell.sums.npy", arrays | {"correct": correct})
+    assert read_sums(tmp_path / "cell.sums.npy", blocks) is None
     correct[2] = blocks.clips[2] if more > 0 else 0
-    np.savez_compressed(tmp_path / "cell.sums.npz", **arrays | {"correct": correct})
-    assert read_sums(tmp_path / "cell.sums.npz", blocks) is not None
+    write_sums(tmp_path / "cell.sums.npy", arrays | {"correct": correct})
+    assert read_sums(tmp_path / "cell.sums.npy", blocks) is not None
 
 
 def test_sums_of_other_blocks_are_none(tmp_path: Path) -> None:
     blocks = Blocks.of(*shuffled_clips())
     other = Blocks.of(*shuffled_clips(60))
-    (tmp_path / "with.sums.npz").write_bytes(packed_sums(some_logits(), "key", blocks))
+    (tmp_path / "with.sums.npy").write_bytes(packed_sums(some_logits(), "key", blocks))
     (tmp_path / "without.npz").write_bytes(packed_predictions(some_logits(), "key"))
-    for name in ("with.sums.npz", "without.npz"):
+    for name in ("with.sums.npy", "without.npz"):
         assert read_sums(tmp_path / name, blocks) is not None
         assert read_sums(tmp_path / name, other) is None
 
@@ -438,8 +442,8 @@ def test_predictions_whose_sums_are_not_finite_are_none(tmp_path: Path, value: f
 def test_sums_and_predictions_of_another_key_are_none(tmp_path: Path) -> None:
     """A run that was killed between two files leaves the sums of one cell beside the record of another."""
     blocks = Blocks.of(*shuffled_clips())
-    (tmp_path / "cell.sums.npz").write_bytes(packed_sums(some_logits(), "old", blocks))
-    assert read_sums(tmp_path / "cell.sums.npz", blocks) is None
+    (tmp_path / "cell.sums.npy").write_bytes(packed_sums(some_logits(), "old", blocks))
+    assert read_sums(tmp_path / "cell.sums.npy", blocks) is None
     (tmp_path / "cell.npz").write_bytes(packed_predictions(some_logits(), "old"))
     assert read_sums(tmp_path / "cell.npz", blocks) is None
     assert read_sums(tmp_path / "cell.npz", blocks, "old") is not None

@@ -20,7 +20,7 @@ def weighed(folder: Path, *made: Result, rule: str | None = None) -> tuple[Board
     write(folder, *made)
     cells, _ = site.read([folder])
     board = boards(cells, {"demo": track_ranked_by(rule) if rule else track()})[0]
-    clips = evidence.tested(board, [folder])
+    clips = evidence.material(board, [folder])
     return board, clips, evidence.weighed(board, clips)
 
 

@@ -221,12 +221,28 @@ def test_the_same_results_give_the_same_bytes_and_a_second_build_writes_nothing(
     assert site.build([tmp_path / "results"], tmp_path / "one", tmp_path).written == 0
 
 
+def test_a_system_s_page_is_made_again_when_what_it_shows_has_changed(tmp_path: Path) -> None:
+    write(tmp_path / "results", predicted("a", 1.0), predicted("b", 2.0))
+    first = site.build([tmp_path / "results"], tmp_path / "site", tmp_path)
+    page = tmp_path / "site/demo/systems/cpjku-a.html"
+    before = page.read_bytes()
+    write(tmp_path / "results", predicted("b", 0.2))  # the other one falls behind: the rank of this one changes
+    second = site.build([tmp_path / "results"], tmp_path / "site", tmp_path)
+    assert 0 < second.written < first.files
+    assert "1 of 2" in text(page.read_text("utf-8"))
+    assert "2 of 2" in text(before.decode())
+    page.unlink()
+    site.build([tmp_path / "results"], tmp_path / "site", tmp_path)
+    assert "1 of 2" in text(page.read_text("utf-8"))
+
+
 def test_pages_of_results_that_are_gone_go_too_and_nobody_else_s_files(tmp_path: Path) -> None:
     first, second = write(tmp_path / "results", result("a"), result("b"))
     site.build([tmp_path / "results"], tmp_path / "site", tmp_path)
     (tmp_path / "site/CNAME").write_text("example.org", encoding="utf-8")
     (tmp_path / "site/site.json").write_text(
-        (tmp_path / "site/site.json").read_text("utf-8").replace("[", '["../results/keep.json",', 1), encoding="utf-8"
+        (tmp_path / "site/site.json").read_text("utf-8").replace("{", '{"../results/keep.json": "",', 1),
+        encoding="utf-8",
     )
     (tmp_path / "results/keep.json").write_text("{}", encoding="utf-8")
     second.unlink()
