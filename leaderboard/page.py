@@ -78,7 +78,7 @@ class Page:
         """The tables as files beside the page, by path; those of a `bundled` page in one CSV and one JSON."""
         stem, shown = self.path.removesuffix(".html"), [table for section in self.sections for table in section.tables]
         if self.bundled:
-            return {f"{stem}.{kind}": text for kind, text in bundled(self.title, shown).items()} if shown else {}
+            return {f"{stem}.{kind}": text for kind, text in bundled(self.title, shown).items()}
         return {
             f"{stem}.{table.id}.{kind}": text
             for table in shown

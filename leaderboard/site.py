@@ -28,7 +28,9 @@ from leaderboard.page import Page
 from leaderboard.pages import board as board_page
 from leaderboard.pages import compare, excluded, index, rules, studies, system, trade_off
 from leaderboard.pages.places import FEED, INDEX, Places
+from leaderboard.pages.studies import Ran
 from leaderboard.rows import Cell, Row
+from leaderboard.tables import Table
 from leaderboard.workers import spread
 
 HERE = Path(__file__).parent
@@ -84,12 +86,14 @@ def _write(
     """Every file of the site: pages, their downloads, the feed."""
     render = renderer()
     found: dict[str, Mapping[str, Evidence]] = {}
+    papers = studies.ran(folders, project)
     for board in made:
         clips = evidence.material(board, folders)
         found[board.name] = evidence.weighed(board, clips)
-        track = _Track(board, found[board.name], clips, places, render)
+        printed = studies.printed_for(board.name, papers, places)
+        track = _Track(board, found[board.name], clips, places, render, printed)
         track.write(folder)
-    for page in _of_all(made, found, damaged, folders, places, project):
+    for page in _of_all(made, found, damaged, papers, places):
         for name, content in _files(page, render):
             folder.write(name, content)
     folder.write(FEED, feed(made, places).encode(errors="replace"))
@@ -110,6 +114,7 @@ class _Track:
     clips: Material | None
     places: Places
     render: Render
+    printed: tuple[Table, ...]
 
     def write(self, folder: Folder) -> None:
         """Its pages: comparisons, the board, the trade-off, and one for each system."""
@@ -137,7 +142,7 @@ class _Track:
                 page = compare.page(self.board, comparison, self.clips, self.places)
                 compared.append((page.title, page.path))
                 yield page
-        yield board_page.page(self.board, self.found, compared, self.places)
+        yield board_page.page(self.board, self.found, compared, self.printed, self.places)
         if self.board.ranked:
             yield trade_off.page(self.board, self.found, self.places)
 
@@ -171,15 +176,14 @@ def _of_all(
     made: Sequence[Board],
     found: Mapping[str, Mapping[str, Evidence]],
     damaged: Sequence[Damaged],
-    folders: Sequence[Path],
+    papers: Sequence[Ran],
     places: Places,
-    project: Path,
 ) -> Iterator[Page]:
     others = sum(len(board.unranked) + len(board.failures) for board in made) + len(damaged)
     yield index.page(made, found, others, places)
     yield excluded.page(made, damaged, places)
     yield rules.page()
-    yield from studies.pages(studies.ran(folders, project), places)
+    yield from studies.pages(papers, places)
 
 
 def _pairs(ranked: Sequence[Row]) -> list[tuple[Row, Row]]:
@@ -194,13 +198,16 @@ def read(folders: Sequence[Path]) -> tuple[tuple[Cell, ...], tuple[Damaged, ...]
 
     What only a system's own page shows (modules, snapshots) is left on disk: thousands of cells are to fit into memory.
     """
-    found = {path.resolve(): record for path, record in results.read_all(folders)}
-    cells = tuple(Cell(path, _light(one)) for path, one in found.items() if not isinstance(one, Damaged))
-    damaged = (one for one in found.values() if isinstance(one, Damaged))
+    paths = list(dict.fromkeys(path.resolve() for folder in folders for path in sorted(folder.rglob("*.json"))))
+    found = list(spread(lambda at: _light(results.read(paths[at])), len(paths), few=2_000))
+    cells = tuple(Cell(path, one) for path, one in zip(paths, found, strict=True) if not isinstance(one, Damaged))
+    damaged = (one for one in found if isinstance(one, Damaged))
     return cells, tuple(sorted(damaged, key=lambda one: str(one.path)))
 
 
-def _light(result: Result) -> Result:
+def _light(result: Result | Damaged) -> Result | Damaged:
+    if isinstance(result, Damaged):
+        return result
     costs = result.complexity
     lean = costs.model_copy(update={"modules": ()}) if costs else None
     return result.model_copy(update={"complexity": lean, "snapshots": {}})

@@ -14,8 +14,14 @@ from leaderboard.rows import Row
 from leaderboard.tables import NOTHING, Column, Field, Table
 
 
-def page(board: Board, evidence: Mapping[str, Evidence], compared: Sequence[tuple[str, str]], places: Places) -> Page:
-    """The board; `compared` are pages of two systems (title, path)."""
+def page(
+    board: Board,
+    evidence: Mapping[str, Evidence],
+    compared: Sequence[tuple[str, str]],
+    printed: tuple[Table, ...],
+    places: Places,
+) -> Page:
+    """The board; `compared` are pages of two systems (title, path), `printed` what papers print of this track."""
     made = _Tables(board, evidence, places)
     return Page(
         path=places.board(board),
@@ -26,6 +32,7 @@ def page(board: Board, evidence: Mapping[str, Evidence], compared: Sequence[tupl
             Section("more", "Look closer", links=_closer(board, compared, places)),
             Section("unranked", "Not ranked", _incomparable(board), tables=made.unranked()),
             Section("teachers", "Teachers", TEACHERS if board.teachers else (), tables=made.teachers()),
+            Section("printed", "Printed by papers", PRINTED if printed else (), tables=printed, folded=True),
             Section("failures", "Failures and refusals", tables=made.failures()),
             Section("devices", "Accuracy on every device", tables=made.devices(), folded=True),
             Section("older", "Older results of the same cells", tables=made.superseded(), folded=True),
@@ -34,6 +41,8 @@ def page(board: Board, evidence: Mapping[str, Evidence], compared: Sequence[tupl
         crumbs=(("Leaderboard", "index.html"),),
     )
 
+
+PRINTED = ("Numbers of papers and official pages: nobody measured them here, and they are not ranked.",)
 
 TEACHERS = ("Systems that others learn from. They need not keep the limits, and are not ranked.",)
 

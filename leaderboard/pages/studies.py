@@ -105,6 +105,32 @@ def pages(every: Sequence[Ran], places: Places) -> Iterator[Page]:
     yield from (_page(one, places) for one in every)
 
 
+def printed_for(track: str, every: Sequence[Ran], places: Places) -> tuple[Table, ...]:
+    """What papers print of a track, by the studies that are about it."""
+    columns = (
+        Column("system", "System", number=False),
+        Column("paper", "Paper", number=False),
+        Column("place", "Table, row, column", number=False),
+        Column("printed", "Printed"),
+    )
+    board = f"{track}/index.html"
+    rows = []
+    for one in (one for one in every if one.study.track == track):
+        table = one.paper.table(one.study.table)
+        about = {row.name: row for row in one.study.rows}
+        by_name = {column.name: column for column in one.study.columns}
+        for row, column in one.measured:
+            number = table.number(row, column)
+            if number is not None:
+                system = f"{one.read.name}/{about[row].about(by_name[column])}"
+                page = f", page {table.page}" if table.page else ""
+                place = Field(
+                    f"{table.table}{page}: {row}, {column}", href=between(board, places.study(one.read.name, one.name))
+                )
+                rows.append((Field(system), Field(one.paper.title), place, Field(f"{number:.2f}", number)))
+    return (Table("printed", f"Printed numbers: {len(rows)}", columns, tuple(rows), sortable=True),) if rows else ()
+
+
 def _page(one: Ran, places: Places) -> Page:
     study, table = one.study, one.paper.table(one.study.table)
     scale = 100.0 if table.unit == "percent" else 1.0
