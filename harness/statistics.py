@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr, stdtr
+from scipy.special import bdtr, stdtr, stdtrit
 
 from harness.blocks import Blocks, Sums
 
@@ -155,11 +155,15 @@ class Resamples:
         return noise
 
     def difference(self, one: Sample, other: Sample) -> Difference:
-        """`one` less `other`, paired on the same draws; the test is Student's t with `freedom`."""
-        drawn = one.replicates - other.replicates
-        low, high = interval(drawn)
+        """`one` less `other`, paired on the same draws.
+
+        Test and interval are Student's t with `freedom` and the draws' deviation: the interval leaves out nothing where
+        p is below 0.05, here as in `standings`.
+        """
         value = one.value - other.value
-        return Difference(value, float(low), float(high), float(_p_value(value, drawn.std(ddof=1), self.freedom)))
+        deviation = float(np.std(one.replicates - other.replicates, ddof=1, dtype=np.float64))
+        half = float(stdtrit(self.freedom, (1 + CONFIDENCE) / 2)) * deviation
+        return Difference(value, value - half, value + half, float(_p_value(value, deviation, self.freedom)))
 
 
 def scored(blocks: Blocks, sums: Sequence[Sums], measure: Measure, chosen: Bools | None = None) -> Floats:

@@ -507,7 +507,9 @@ def test_the_p_value_is_that_of_a_students_t_with_what_classes_leave_of_the_loca
         t = abs(values[k, 0] - values[k, 1]) / draws.std(ddof=1)
         found = paired(board, k)
         assert found.p_value == pytest.approx(2 * stats.t.sf(t, TAU_PLACES - CLASSES), rel=1e-3)
-        assert (found.low, found.high) == pytest.approx(tuple(np.percentile(draws, [2.5, 97.5])), abs=1e-6)
+        ends = stats.t.interval(0.95, TAU_PLACES - CLASSES, values[k, 0] - values[k, 1], draws.std(ddof=1))
+        assert (found.low, found.high) == pytest.approx(ends, abs=1e-6)
+        assert (found.p_value < 0.05) == (found.low > 0 or found.high < 0)
         assert found.value == pytest.approx(values[k, 0] - values[k, 1], abs=1e-12)
 
 
