@@ -10,6 +10,7 @@ another preset than the track's has the preset's name: it is another system.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -245,13 +246,28 @@ def packed_predictions(logits: ArrayLike, key: str = "") -> bytes:
 def read(path: Path) -> Result | Damaged:
     """The record at `path`, or why it is none."""
     try:
-        return Result.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         return Damaged(path, f"cannot be read ({error.strerror})")
+    try:
+        return Result.model_validate_json(content)
     except ValidationError as error:
+        newer = _newer_schema(content)
+        if newer:
+            return Damaged(path, f"is of schema {newer}, and this program reads {SCHEMA_VERSION}: update dcase-bench")
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return Damaged(path, f"is no result of schema {SCHEMA_VERSION} ({where or 'the whole file'}: {first['msg']})")
+
+
+def _newer_schema(content: bytes) -> int | None:
+    """The schema of a record that a later version of this program wrote."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    return version if isinstance(version, int) and version > SCHEMA_VERSION else None
 
 
 def read_all(folders: Sequence[Path]) -> Iterator[tuple[Path, Result | Damaged]]:

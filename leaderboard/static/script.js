@@ -30,10 +30,16 @@
     return found ? Number(found[0].replace(/,/g, "").replace("\u2212", "-")) : null;
   }
 
-  function compare(one, other, numeric) {
-    if (!numeric) return one.textContent.trim().localeCompare(other.textContent.trim(), "en", { numeric: true });
-    const [a, b] = [number(one), number(other)];
-    return a === null || b === null ? (a === null) - (b === null) : a - b;
+  const words = new Intl.Collator("en", { numeric: true });
+
+  // The rows in the order of a column; what has no number stands last either way, equals as they were.
+  function sorted(rows, at, numeric, sign) {
+    const keys = new Map(rows.map((row) => [row, numeric ? number(row.cells[at]) : row.cells[at].textContent.trim()]));
+    return [...rows].sort((one, other) => {
+      const [a, b] = [keys.get(one), keys.get(other)];
+      if (a === null || b === null) return (a === null) - (b === null);
+      return sign * (numeric ? a - b : words.compare(a, b));
+    });
   }
 
   function prepare(table) {
@@ -58,9 +64,11 @@
         go(table.id, { sort: was === at + better ? at + other : was === at + other ? "" : at + better });
       });
     });
-    view.rows.forEach((row, at) => row.addEventListener("click", (event) => {
-      if (!event.target.closest("a, button") && !String(getSelection())) go(table.id, { row: state().row === String(at) ? "" : String(at) });
-    }));
+    table.tBodies[0].addEventListener("click", (event) => {
+      if (event.target.closest("a, button") || String(getSelection())) return;
+      const at = String(view.rows.indexOf(event.target.closest("tr")));
+      go(table.id, { row: state().row === at ? "" : at });
+    });
     tools(view);
   }
 
@@ -115,29 +123,21 @@
       if (index === at) head.setAttribute("aria-sort", sort[2] === "a" ? "ascending" : "descending");
       else head.removeAttribute("aria-sort");
     });
-    const order = [...rows];
-    if (columns[at]) {
-      const numeric = columns[at].classList.contains("n");
-      const sign = sort[2] === "a" ? 1 : -1;
-      order.sort((one, other) => {
-        const empty = numeric ? (number(one.cells[at]) === null) - (number(other.cells[at]) === null) : 0;
-        return empty || sign * compare(one.cells[at], other.cells[at], numeric);
-      });
+    if ((view.order || "") !== wanted.sort) {
+      view.order = wanted.sort;
+      const numeric = columns[at] && columns[at].classList.contains("n");
+      table.tBodies[0].append(...(columns[at] ? sorted(rows, at, numeric, sort[2] === "a" ? 1 : -1) : rows));
     }
-    const words = wanted.filter.toLowerCase().split(/\s+/).filter(Boolean);
+    const asked = wanted.filter.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     rows.forEach((row, index) => {
-      const text = words.length ? row.textContent.toLowerCase() : "";
-      row.hidden = !words.every((word) => text.includes(word));
+      const text = asked.length ? row.textContent.toLowerCase() : "";
+      row.hidden = !asked.every((word) => text.includes(word));
       row.classList.toggle("marked", wanted.row === String(index));
       shown += row.hidden ? 0 : 1;
     });
-    if (view.order !== wanted.sort) {
-      table.tBodies[0].append(...order);
-      view.order = wanted.sort;
-    }
     hide(view, new Set(wanted.hide.split(".").filter(Boolean).map(Number)));
-    if (view.status) view.status.textContent = words.length ? shown + " of " + rows.length + " rows" : rows.length + " rows";
+    if (view.status) view.status.textContent = asked.length ? shown + " of " + rows.length + " rows" : rows.length + " rows";
     if (view.search && !view.typing() && view.search.value.trim() !== wanted.filter) view.search.value = wanted.filter;
   }
 

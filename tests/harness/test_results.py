@@ -176,7 +176,7 @@ def test_a_result_cut_short_anywhere_is_damaged(tmp_path_factory: pytest.TempPat
 
 @pytest.mark.parametrize(
     "changes",
-    [{"schema_version": 2}, {"outcome": "fine"}, {"colour": "red"}, {"key": None}, {"scores": {"clips": 1}}],
+    [{"schema_version": 0}, {"outcome": "fine"}, {"colour": "red"}, {"key": None}, {"scores": {"clips": 1}}],
 )
 def test_a_record_that_does_not_fit_is_damaged_and_names_the_field(tmp_path: Path, changes: dict[str, Any]) -> None:
     path = tmp_path / "x.json"
@@ -280,3 +280,15 @@ def test_a_results_folder_that_cannot_be_written_is_a_mistake(tmp_path: Path, on
         results.write(one, tmp_path, LOGITS)
     assert caught.value.rule == "disk.unwritable"
     assert (tmp_path / "tiny").read_text() == "in the way"
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [(2, "is of schema 2, and this program reads 1: update"), (0, "no result of schema 1"), ("2", "no result")],
+)
+def test_a_record_of_another_schema_is_refused_by_its_number(tmp_path: Path, version: object, words: str) -> None:
+    path = results.write(result(), tmp_path, LOGITS)
+    path.write_text(path.read_text().replace('"schema_version": 1', f'"schema_version": {json.dumps(version)}'))
+    found = results.read(path)
+    assert isinstance(found, results.Damaged)
+    assert words in found.why
