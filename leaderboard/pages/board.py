@@ -132,9 +132,9 @@ class _Tables:
         ]
         found.append(Column("log_loss", "Log loss", "down", ranks=by == "log_loss"))
         found += [Column(name, name, "up", group="Accuracy by device, %") for name in board.groups]
-        found.append(Column("worst_device", "worst device", "up", group="Accuracy by device, %"))
+        found.append(Column("worst_device", "worst", "up", group="Accuracy by device, %"))
         found.append(Column("gap", "Gap, points", "down"))
-        cost = "Cost, and its share of the limit"
+        cost = "Cost, % of limit"
         found += [Column("bytes", "Bytes", "down", group=cost), Column("macs", "MACs", "down", group=cost)]
         return tuple(found)
 

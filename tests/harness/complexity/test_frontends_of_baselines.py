@@ -45,8 +45,8 @@ def network() -> nn.Module:
     )
 
 
-def test_there_are_twelve_presets() -> None:
-    assert len(SETTINGS) == 12
+def test_there_are_fourteen_presets() -> None:
+    assert len(SETTINGS) == 14
 
 
 @pytest.mark.parametrize("name", SETTINGS)
