@@ -36,7 +36,8 @@ from leaderboard.workers import spread
 HERE = Path(__file__).parent
 
 COMPARED = 8
-"""Ranked systems of which every two are compared on a page; the others only with the first and the one before."""
+"""Ranked systems of which every two are compared on a page; those after them with the one before, up to five times so
+many."""
 
 
 Render = Callable[[Page], bytes]
@@ -187,7 +188,7 @@ def _of_all(
 
 
 def _pairs(ranked: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """The pairs that have a page: every two of the first, then each with the first and with the one before it."""
+    """The pairs that have a page: every two of the first, then each with the one before it."""
     head = ranked[:COMPARED]
     found = [(one, other) for at, one in enumerate(head) for other in head[at + 1 :]]
     return found + [pair for pair in pairwise(ranked[COMPARED - 1 : 5 * COMPARED]) if pair not in found]

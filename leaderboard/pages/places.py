@@ -25,7 +25,7 @@ class Places:
     def folder(self, board: Board) -> str:
         """The folder of a track: its name, in letters that every file system takes."""
         plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", board.name).strip(".-")[:80]
-        return plain if plain == board.name else f"{plain}-{abs_digest(board.name)}".lstrip("-")
+        return plain if plain == board.name else f"{plain}-{_digest(board.name)}".lstrip("-")
 
     def board(self, board: Board) -> str:
         """The page of a track."""
@@ -75,6 +75,6 @@ def between(at: str, path: str) -> str:
     return quote(posixpath.relpath(path, posixpath.dirname(at) or "."))
 
 
-def abs_digest(name: str) -> str:
+def _digest(name: str) -> str:
     """Eight letters that tell names apart."""
     return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
