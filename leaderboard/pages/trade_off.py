@@ -12,6 +12,7 @@ from leaderboard.pages.board import title as track_title
 from leaderboard.pages.figures import cost, figure
 from leaderboard.pages.places import Places, between
 from leaderboard.rows import Cost, Row
+from leaderboard.scales import Axis
 from leaderboard.tables import Column, Field, Table
 
 SHARES = (1.0, 0.5, 0.25, 0.1)
@@ -86,7 +87,7 @@ def _chart(name: str, rows: Sequence[Row], on_front: set[str], board: Board, pat
     ]  # fmt: skip
     limit = _limit(board, name)
     drawn = charts.scatter(
-        marks, charts.Axis(unit, write=_plain), charts.Axis("macro accuracy, %", write=_plain),
+        marks, Axis(unit, write=_plain), Axis("macro accuracy, %", write=_plain),
         title=f"Macro accuracy against {name}", limits=[("limit", limit / scale)] if limit else (),
         description="Systems on the front are filled and joined; the table has the numbers.",
     )  # fmt: skip

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from leaderboard import charts
-from leaderboard.charts import Axis, Bar, Line, Mark, intervals, plain, scatter, ticks
+from leaderboard.charts import Bar, Line, Mark, intervals, scatter
+from leaderboard.scales import Axis, plain, ticks
+from leaderboard.svg_parts import SIZE
 
 STATIC = Path(charts.__file__).parent / "static"
 PERCENT = Axis("per cent", low=0, high=100)
@@ -138,7 +140,7 @@ def test_a_whisker_goes_from_low_to_high_and_the_dot_stands_at_the_value() -> No
     assert none[0] == none[5] == left
     first, second = circles(chart, "front")
     assert first[0] == pytest.approx((left + right) / 2, abs=0.011)
-    assert second[1] - first[1] >= charts.SIZE
+    assert second[1] - first[1] >= SIZE
 
 
 def test_steps_go_across_before_they_go_up_and_pass_the_front_alone() -> None:
@@ -254,9 +256,7 @@ def test_a_long_name_is_cut_with_an_ellipsis_and_keeps_the_plot_wide() -> None:
 
 def test_a_text_ends_within_the_picture() -> None:
     chart = lines(*(Line("a" * length, [(1, 1)]) for length in (5, 15, 40)))
-    assert all(
-        x + len(text) * 0.6 * charts.SIZE <= charts.WIDTH for text, (x, _) in written(chart).items() if "aa" in text
-    )
+    assert all(x + len(text) * 0.6 * SIZE <= charts.WIDTH for text, (x, _) in written(chart).items() if "aa" in text)
 
 
 # The picture as a part of a page
@@ -440,8 +440,8 @@ def test_every_series_is_named_at_its_end_and_no_name_covers_another(height: flo
     chart = six(height)
     places = [written(chart)[f"series {at}"] for at in range(6)]
     assert all(x > edges(chart)[2] for x, _ in places)
-    assert all(before[1] - after[1] >= charts.SIZE for before, after in pairwise(places))
-    assert all(charts.SIZE < y < charts.HEIGHT for _, y in places)
+    assert all(before[1] - after[1] >= SIZE for before, after in pairwise(places))
+    assert all(SIZE < y < charts.HEIGHT for _, y in places)
 
 
 def test_a_line_of_many_points_keeps_its_ends_its_lowest_and_its_highest() -> None:
@@ -465,7 +465,7 @@ def test_a_line_of_many_points_keeps_its_ends_its_lowest_and_its_highest() -> No
 def box(chart: str, name: str) -> Box:
     """The place of a name by its anchor and length; an `a` is 0.6 of the height wide in the widest usual font."""
     (text,) = (one for one in tree(chart).iter("text") if one.text == name)
-    x, base, width = float(text.attrib["x"]), float(text.attrib["y"]), 0.6 * charts.SIZE * len(name)
+    x, base, width = float(text.attrib["x"]), float(text.attrib["y"]), 0.6 * SIZE * len(name)
     left = x - width if text.get("text-anchor") == "end" else x
     return left, base - 9, left + width, base + 3
 
@@ -505,7 +505,7 @@ def test_names_of_limits_stand_clear_of_each_other_and_of_the_lines() -> None:
     assert len(boxes) == len(strokes) == 4
     assert not [pair for pair in combinations(boxes, 2) if overlap(*pair)]
     assert not [(name, stroke) for name in boxes for stroke in strokes if overlap(name, stroke)]
-    assert min(top for _, top, *_ in boxes) > charts.SIZE
+    assert min(top for _, top, *_ in boxes) > SIZE
 
 
 def test_names_of_too_many_limits_are_left_out_and_the_plot_keeps_its_height() -> None:
@@ -572,5 +572,5 @@ def test_no_colour_is_written_outside_the_custom_properties() -> None:
 
 def test_the_style_sheet_writes_in_the_size_that_the_layout_counts_with() -> None:
     css = (STATIC / "charts.css").read_text(encoding="utf-8")
-    assert set(re.findall(r"font-size: (\d+)px", css)) == {str(charts.SIZE)}
-    assert charts.SIZE >= 11
+    assert set(re.findall(r"font-size: (\d+)px", css)) == {str(SIZE)}
+    assert SIZE >= 11
