@@ -67,6 +67,13 @@ def leaderboard(session: nox.Session) -> None:
 
 
 @nox.session
+def compare(session: nox.Session) -> None:
+    """Two systems on the same clips: nox -s compare -- ENTRY/SYSTEM ENTRY/SYSTEM [--track T]."""
+    install(session)
+    session.run("python", "-m", "harness", "compare", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Every test: nox -s tests [-- pytest options]."""
     install(session, "tests")

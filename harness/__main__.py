@@ -114,6 +114,19 @@ def leaderboard(options: argparse.Namespace, reporter: Reporter) -> bool:
     return not report.damaged
 
 
+def compare(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """Two systems on the same clips: paired differences with intervals, and a page that stays."""
+    from leaderboard import site  # noqa: PLC0415
+
+    found = site.compare(options.one, options.other, options.track, options.results)
+    sys.stdout.write(f"{found.title}\n")
+    for lines, headers in found.as_text():
+        show_table(lines, headers, sys.stdout)
+    site.build([options.results], options.out)
+    reporter.say(f"{found.lead[0]}\npage: {options.out / found.path}")
+    return True
+
+
 def rules(options: argparse.Namespace, reporter: Reporter) -> bool:
     """The rules, as Markdown on standard output."""
     from harness import rules_page  # noqa: PLC0415
@@ -135,12 +148,21 @@ def _parser() -> argparse.ArgumentParser:
     making.add_argument("--into", type=Path, default=Path("submissions"), metavar="DIR")
     _verb(verbs, "rules", rules)
     pages = _verb(verbs, "leaderboard", leaderboard)
-    pages.add_argument("--results", type=Path, default=Path("reports/results"), metavar="DIR")
+    _pages_options(pages)
     pages.add_argument(
         "--also", type=Path, action="append", default=[], metavar="DIR", help="more results, of your own"
     )
-    pages.add_argument("--out", type=Path, default=Path("reports/site"), metavar="DIR")
+    two = _verb(verbs, "compare", compare)
+    for name in ("one", "other"):
+        two.add_argument(name, help="a system as the board has it: ENTRY/SYSTEM, or the name of its page")
+    two.add_argument("--track", default="demo", help="name of the track (default: demo)")
+    _pages_options(two)
     return parser
+
+
+def _pages_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--results", type=Path, default=Path("reports/results"), metavar="DIR")
+    parser.add_argument("--out", type=Path, default=Path("reports/site"), metavar="DIR")
 
 
 def _verb(

@@ -154,10 +154,14 @@ def scatter(
     return _chart(HEIGHT, body, title, description)
 
 
-def intervals(bars: Sequence[Bar], x: Axis, *, title: str, description: str) -> Markup:
-    """A chart with a row for each bar, in their order: a dot at the value, a whisker from low to high."""
+def intervals(bars: Sequence[Bar], x: Axis, *, title: str, description: str, against: float | None = None) -> Markup:
+    """A chart with a row for each bar, in their order: a dot at the value, a whisker from low to high.
+
+    `against` is a value that all are held against: a line from top to bottom.
+    """
     shown = [bar for bar in bars if x.shows(bar.value)]
-    scale = scale_of(x, _flat([(bar.value, *_known((bar.low, bar.high), x)) for bar in shown]))
+    ends = [() if against is None else (against,), *((bar.value, *_known((bar.low, bar.high), x)) for bar in shown)]
+    scale = scale_of(x, _flat(ends))
     names = [svg_parts.shortened(bar.name, 170) for bar in bars]
     left = max(30, 14 + max(map(svg_parts.width, names), default=0))
     plot = _Plot(scale, scale, left, 8, _right(scale), 8 + ROW * max(len(bars), 3))
@@ -165,6 +169,8 @@ def intervals(bars: Sequence[Bar], x: Axis, *, title: str, description: str) -> 
     body = [svg_parts.path("grid", grid), *_bottom(plot, x)]
     if not shown:
         return _chart(plot.bottom + FLOOR, [*body, _no_data(plot)], title, description)
+    if against is not None:
+        body.append(svg_parts.path("axis", f"M{short(plot.across(against))} {plot.top}V{short(plot.bottom)}"))
     height = (plot.bottom - plot.top) / len(bars)
     body += [
         _row(plot, bar, name, 8 + height * (at + 0.5), x)

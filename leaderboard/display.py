@@ -39,6 +39,11 @@ def percent(value: float) -> str:
     return _signed(f"{100 * value:.2f}")
 
 
+def short(value: float) -> str:
+    """A number in four digits at most, as charts have it."""
+    return f"{value:.4g}".replace("-", MINUS)
+
+
 def loss(value: float) -> str:
     """A loss in nats: `2.103`."""
     return _signed(f"{value:.3f}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -73,6 +74,14 @@ class Page:
     def scripted(self) -> bool:
         """Whether any of its tables can be sorted."""
         return any(table.sortable for section in self.sections for table in section.tables)
+
+    def as_text(self) -> Iterator[tuple[list[list[str]], list[str]]]:
+        """Every table's rows and headings, as a terminal shows them."""
+        for table in (table for section in self.sections for table in section.tables):
+            yield (
+                [[" ".join((one.text, *one.notes)) for one in row] for row in table.rows],
+                [" ".join((column.title, *column.direction[:1])) for column in table.columns],
+            )
 
     def downloads(self) -> dict[str, str]:
         """The tables as files beside the page, by path; those of a `bundled` page in one CSV and one JSON."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,27 +17,26 @@ from markupsafe import Markup
 from harness import results, tracks
 from harness.blocks import SUMS
 from harness.files import digest_of_file, digest_of_files, digest_of_value, disk_mistake
+from harness.outcomes import Mistake, nearest
 from harness.results import Damaged, Result
-from leaderboard import display, evidence
+from harness.tracks import Track
+from leaderboard import display, evidence, pairs
 from leaderboard.boards import Board, boards
 from leaderboard.evidence import Evidence, Material
 from leaderboard.feed import feed
 from leaderboard.folder import Folder
 from leaderboard.page import Page
 from leaderboard.pages import board as board_page
-from leaderboard.pages import compare, excluded, index, rules, studies, system, trade_off
+from leaderboard.pages import compare as compare_page
+from leaderboard.pages import excluded, index, rules, studies, system, trade_off
 from leaderboard.pages.places import FEED, INDEX, Places
 from leaderboard.pages.studies import Ran
+from leaderboard.pairs import Pair
 from leaderboard.rows import Cell, Row
 from leaderboard.tables import Table
 from leaderboard.workers import spread
 
 HERE = Path(__file__).parent
-
-COMPARED = 8
-"""Ranked systems of which every two are compared on a page; those after them with the one before, up to five times so
-many."""
-
 
 Render = Callable[[Page], bytes]
 
@@ -63,10 +61,36 @@ def build(folders: Sequence[Path], out: Path, project: Path = studies.PROJECT) -
         return _built(folders, out, project)
 
 
+def compare(one: str, other: str, track: str, folder: Path) -> Page:
+    """The page of two systems of a track, which every later build of the results `folder` makes too.
+
+    Raises `Mistake` where there is no such track or system, or where what a cell predicted is missing.
+    """
+    cells, _ = read([folder])
+    made = {board.name: board for board in boards(cells, _known())}
+    if track not in made:
+        raise Mistake("compare.track", f"{folder} has no results of the track {track}.", nearest(track, made))
+    board = made[track]
+    rows = pairs.named(board, one), pairs.named(board, other)
+    if rows[0].slug == rows[1].slug:
+        raise Mistake("compare.same", f"{one} and {other} are the same system.", "Name two.")
+    clips = evidence.material(board, [folder])
+    ahead, behind = sorted(rows, key=board.rows.index)
+    found = evidence.compared(ahead, behind, clips) if clips else None
+    if not found or not clips:
+        problem = f"{one} and {other} share no split on which both have sums or predictions beside their results."
+        raise Mistake("compare.predictions", problem, "Evaluate them on the same splits, or add those files.")
+    pairs.ask(board, *rows, folder)
+    return compare_page.page(board, found, clips, Places(folder))
+
+
+def _known() -> dict[str, Track]:
+    return {name: tracks.load(name)[0] for name in tracks.names()}
+
+
 def _built(folders: Sequence[Path], out: Path, project: Path) -> Report:
     cells, damaged = read(folders)
-    known = {name: tracks.load(name)[0] for name in tracks.names()}
-    made, places, folder = boards(cells, known), Places(out), Folder(out)
+    made, places, folder = boards(cells, _known()), Places(out), Folder(out)
     try:
         _write(made, damaged, folders, places, project, folder)
         folder.finish()
@@ -92,7 +116,7 @@ def _write(
         clips = evidence.material(board, folders)
         found[board.name] = evidence.weighed(board, clips)
         printed = studies.printed_for(board.name, papers, places)
-        track = _Track(board, found[board.name], clips, places, render, printed)
+        track = _Track(board, found[board.name], clips, places, render, printed, pairs.pairs(board, folders))
         track.write(folder)
     for page in _of_all(made, found, damaged, papers, places):
         for name, content in _files(page, render):
@@ -116,6 +140,7 @@ class _Track:
     places: Places
     render: Render
     printed: tuple[Table, ...]
+    pairs: tuple[Pair, ...]
 
     def write(self, folder: Folder) -> None:
         """Its pages: comparisons, the board, the trade-off, and one for each system."""
@@ -137,13 +162,13 @@ class _Track:
 
     def _pages(self) -> Iterator[Page]:
         compared = []
-        for one, other in _pairs(self.board.ranked) if self.clips else ():
+        for one, other in self.pairs if self.clips else ():
             comparison = evidence.compared(one, other, self.clips) if self.clips else None
             if comparison and self.clips:
-                page = compare.page(self.board, comparison, self.clips, self.places)
+                page = compare_page.page(self.board, comparison, self.clips, self.places)
                 compared.append((page.title, page.path))
                 yield page
-        yield board_page.page(self.board, self.found, compared, self.printed, self.places)
+        yield board_page.page(self.board, self.found, compared, self.printed, self.clips, self.places)
         if self.board.ranked:
             yield trade_off.page(self.board, self.found, self.places)
 
@@ -185,13 +210,6 @@ def _of_all(
     yield excluded.page(made, damaged, places)
     yield rules.page()
     yield from studies.pages(papers, places)
-
-
-def _pairs(ranked: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """The pairs that have a page: every two of the first, then each with the one before it."""
-    head = ranked[:COMPARED]
-    found = [(one, other) for at, one in enumerate(head) for other in head[at + 1 :]]
-    return found + [pair for pair in pairwise(ranked[COMPARED - 1 : 5 * COMPARED]) if pair not in found]
 
 
 def read(folders: Sequence[Path]) -> tuple[tuple[Cell, ...], tuple[Damaged, ...]]:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Literal
@@ -14,6 +14,9 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 Better = Literal["up", "down"]
+
+LONG = 30
+"""Rows from which on a browser would take seconds to fit the columns of a table to all its fields."""
 
 BETTER: Mapping[Better, str] = {"up": "↑ higher is better", "down": "↓ lower is better"}
 
@@ -77,7 +80,8 @@ NOTHING = Field("\N{EN DASH}")
 class Table:
     """A table of a page. The first column that holds no numbers heads its rows; `id` is unique on its page.
 
-    `sortable` tables get buttons and a filter where scripts run; every row is there without them.
+    `sortable` tables get buttons and a filter where scripts run; every row is there without them. Tables of `LONG` rows
+    and more have columns of set widths, so that a browser lays out what is in view and nothing else.
     """
 
     id: str
@@ -106,6 +110,15 @@ class Table:
                 found.append(Group(column.group, 1, column.direction))
         return tuple(found) if any(one.title for one in found) else ()
 
+    @cached_property
+    def widths(self) -> Markup:
+        """The columns of a long table as a CSS grid has them, each as wide as its longest line; else nothing."""
+        if len(self.rows) < LONG:
+            return Markup()
+        each = zip(self.columns, zip(*self.rows, strict=True), strict=True)
+        named = [_HEAD_WIDTH if at == self.head else _width(*one) for at, one in enumerate(each)]
+        return Markup(" ").join(named)
+
     def laid_out(self, row: Sequence[Field]) -> Iterator[tuple[Field, Markup, str]]:
         """Every field of a row with the tags around it: a heading of the row, or a cell with its classes."""
         for at, (cell, column) in enumerate(zip(row, self.columns, strict=True)):
@@ -132,6 +145,20 @@ class Table:
         """The rows as a JSON document."""
         document = {"table": self.caption, "rows": self.records()}
         return json.dumps(document, ensure_ascii=False, indent=0) + "\n"
+
+
+_HEAD_WIDTH = Markup("18rem")
+_SMALL = 0.87
+"""The size of notes beside that of text, of which a letter is taken to be 0.5 rem wide."""
+
+
+def _width(column: Column, fields: Iterable[Field]) -> Markup:
+    """A width in CSS for a column's longest word, line or note, and the space beside it."""
+    longest = max(8.0, *map(len, column.title.split()))
+    for one in fields:
+        longest = max(longest, len(one.text), *(len(note) * _SMALL for note in one.notes))
+    letters = longest if column.number else min(longest, 40)
+    return Markup(f"{letters * 0.5 + 1.25:.1f}rem")  # noqa: S704 - numbers
 
 
 HEAD, HEAD_WARNS = Markup('th scope="row"'), Markup('th scope="row" class="w"')

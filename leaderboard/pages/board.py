@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from leaderboard import display
+from leaderboard import charts, display
 from leaderboard.boards import Board, Failure
-from leaderboard.evidence import NONE, Evidence
-from leaderboard.page import Page, Section
+from leaderboard.evidence import NONE, Evidence, Material
+from leaderboard.page import Chart, Page, Section
 from leaderboard.pages.figures import cost, figure
 from leaderboard.pages.places import Places
 from leaderboard.rows import Row
+from leaderboard.scales import Axis
 from leaderboard.tables import NOTHING, Column, Field, Table
 
 
@@ -19,6 +20,7 @@ def page(
     evidence: Mapping[str, Evidence],
     compared: Sequence[tuple[str, str]],
     printed: tuple[Table, ...],
+    clips: Material | None,
     places: Places,
 ) -> Page:
     """The board; `compared` are pages of two systems (title, path), `printed` what papers print of this track."""
@@ -29,6 +31,7 @@ def page(
         lead=(display.rule_in_words(board), *_status(board), *_limits(board)),
         sections=(
             Section("systems", "Ranked systems", _nothing(board), tables=made.ranked()),
+            Section("intervals", "How sure the order is", _narrow(clips), charts=made.intervals()),
             Section("more", "Look closer", links=_closer(board, compared, places)),
             Section("unranked", "Not ranked", _incomparable(board), tables=made.unranked()),
             Section("teachers", "Teachers", TEACHERS if board.teachers else (), tables=made.teachers()),
@@ -43,6 +46,9 @@ def page(
 
 
 PRINTED = ("Numbers of papers and official pages: nobody measured them here, and they are not ranked.",)
+
+DRAWN = 30
+"""Ranked systems that the chart of intervals shows."""
 
 TEACHERS = ("Systems that others learn from. They need not keep the limits, and are not ranked.",)
 
@@ -78,6 +84,15 @@ def _incomparable(board: Board) -> tuple[str, ...]:
     return ()
 
 
+def _narrow(clips: Material | None) -> tuple[str, ...]:
+    """Where locations are too few to say how sure a class is."""
+    lonely = clips.resamples.lonely if clips else 0
+    if not lonely:
+        return ()
+    classes = "A class has" if lonely == 1 else f"{lonely} classes have"
+    return (f"{classes} a single recording location, which cannot be drawn anew: all intervals here are too narrow.",)
+
+
 def _closer(board: Board, compared: Sequence[tuple[str, str]], places: Places) -> tuple[tuple[str, str], ...]:
     if not board.ranked:
         return ()
@@ -97,6 +112,30 @@ class _Tables:
 
     def ranked(self) -> tuple[Table, ...]:
         return self._systems("ranked", "Ranked systems", self.board.ranked)
+
+    def intervals(self) -> tuple[Chart, ...]:
+        """The first systems by what they are ranked by, where at least two have intervals."""
+        scores = [(row, self.evidence.get(row.slug, NONE).score) for row in self.board.ranked[:DRAWN]]
+        known = [(row, score) for row, score in scores if score]
+        if len(known) < 2:
+            return ()
+        share = self.by in ("split", "mean")
+        times = 100.0 if share else 1.0
+        bars = [
+            charts.Bar(
+                row.name, times * score.value, times * score.low, times * score.high,
+                href=self.places.way(self.board, self.places.system(self.board, row)),
+            )
+            for row, score in known
+        ]  # fmt: skip
+        titles = {"log_loss": "log loss, nats", "weighted_rank": "weighted rank"}
+        axis = Axis(titles.get(self.by or "", "macro accuracy, %"), write=display.short)
+        which = f"The first {len(bars)} systems" if len(bars) < len(self.board.ranked) else "Ranked systems"
+        drawn = charts.intervals(
+            bars, axis, title=f"{which} with their 95 % intervals",
+            description="Best first. Systems whose intervals overlap may still differ: groups come from paired tests.",
+        )  # fmt: skip
+        return (Chart(drawn, "ranked"),)
 
     def unranked(self) -> tuple[Table, ...]:
         return self._systems("unranked", "Systems that are not ranked", self.board.unranked)

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from harness.blocks import UNREADABLE, opened
 from harness.statistics import Crossing, Difference, McNemar, mcnemar
-from leaderboard import display
+from leaderboard import charts, display
 from leaderboard.boards import Board
 from leaderboard.display import Statement
 from leaderboard.evidence import Comparison, Material
-from leaderboard.page import Page, Section
+from leaderboard.page import Chart, Page, Section
 from leaderboard.pages.board import title as track_title
 from leaderboard.pages.figures import difference
 from leaderboard.pages.places import Places, between
 from leaderboard.rows import Cell, Row
+from leaderboard.scales import Axis
 from leaderboard.tables import Column, Field, Table
 
 HOW = (
@@ -50,9 +51,12 @@ def page(board: Board, found: Comparison, clips: Material, places: Places) -> Pa
         lead=(_verdict(found.mean, names), HOW),
         sections=(
             Section("whole", "All in all", tables=(whole,), links=links),
-            Section("splits", "By split", _crossed(found.crossings), tables=(by_split,)),
-            Section("devices", "By device", tables=(by_device,)),
-            Section("classes", "By class", tables=(by_class,)),
+            Section(
+                "splits", "By split", _crossed(found.crossings), charts=_chart(found.splits, by_split),
+                tables=(by_split,),
+            ),
+            Section("devices", "By device", charts=_chart(found.devices, by_device), tables=(by_device,)),
+            Section("classes", "By class", charts=_chart(found.classes, by_class), tables=(by_class,)),
             Section("clips", "Clip by clip", statements=_clip_by_clip(found, clips), folded=True),
         ),
         crumbs=(("Leaderboard", "index.html"), (track_title(board), places.board(board))),
@@ -81,6 +85,18 @@ def _table(name: str, caption: str, found: Mapping[str, Difference], about: str 
     )
     rows = tuple((Field(label), *difference(one)) for label, one in found.items())
     return Table(name, caption, columns, rows)
+
+
+def _chart(found: Mapping[str, Difference], twin: Table) -> tuple[Chart, ...]:
+    """The differences around zero; a single one needs no picture."""
+    if len(found) < 2:
+        return ()
+    bars = [charts.Bar(name, 100 * one.value, 100 * one.low, 100 * one.high) for name, one in found.items()]
+    drawn = charts.intervals(
+        bars, Axis("points", write=display.short), title=f"{twin.caption}: first less second", against=0.0,
+        description="Dots are differences, whiskers their 95 % intervals; right of zero the first system is better.",
+    )  # fmt: skip
+    return (Chart(drawn, twin.id),)
 
 
 def _crossed(found: tuple[Crossing, ...]) -> tuple[str, ...]:

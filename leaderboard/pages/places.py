@@ -45,8 +45,9 @@ class Places:
         return [f"{stem}.{ending}" for ending in ("html", "csv", "json")]
 
     def compare(self, board: Board, one: Row, other: Row) -> str:
-        """The page of two systems."""
-        return f"{self.folder(board)}/compare/{one.slug}--{other.slug}.html"
+        """The page of two systems, the same whichever of them is ahead."""
+        first, second = sorted((one.slug, other.slug))
+        return f"{self.folder(board)}/compare/{first}--{second}.html"
 
     def study(self, entry: str, name: str) -> str:
         """The page of a table of a paper."""

@@ -139,9 +139,9 @@ class _System:
         known = self.evidence.splits
         band = [(float(split), 100 * known[split].low, 100 * known[split].high) for split in shares if split in known]
         line = charts.Line(self.row.name, points, band)
-        x = Axis("training data, %", ticks=[point[0] for point in points], log=True, write=_plain)
+        x = Axis("training data, %", ticks=[point[0] for point in points], log=True, write=display.short)
         drawn = charts.lines(
-            [line], x, Axis("macro accuracy, %", write=_plain), title="Accuracy by share of the training data",
+            [line], x, Axis("macro accuracy, %", write=display.short), title="Accuracy by share of the training data",
             description="Mean over seeds with its 95 % interval; the table of splits has the numbers.",
         )  # fmt: skip
         return (Chart(drawn, "splits"),)
@@ -227,7 +227,7 @@ class _System:
         points = [(100 * sure, 100 * right) for sure, right, _ in self._bins()]
         if not points:
             return ()
-        x, y = (Axis(name, low=0, high=100, write=_plain) for name in ("mean confidence, %", "accuracy, %"))
+        x, y = (Axis(name, low=0, high=100, write=display.short) for name in ("mean confidence, %", "accuracy, %"))
         drawn = charts.lines(
             [charts.Line(self.row.name, points)], x, y, title="Confidence and accuracy", diagonal=True,
             description="On the diagonal a system is as often right as it says; below it, it is too sure.",
@@ -272,7 +272,7 @@ class _System:
         ]
         if not lines:
             return ()
-        x, y = (Axis(name, write=_plain) for name in ("epoch", "training loss"))
+        x, y = (Axis(name, write=display.short) for name in ("epoch", "training loss"))
         drawn = charts.lines(
             lines, x, y, title="Training loss",
             description=f"Loss by epoch on split {self.largest}; the table has first, middle and last epochs.",
@@ -390,7 +390,3 @@ def _results(name: str, caption: str, cells: Sequence[Cell], path: str, places: 
             )
         )
     return Table(name, f"{caption}: {len(cells)}", columns, tuple(rows))
-
-
-def _plain(value: float) -> str:
-    return f"{value:g}"

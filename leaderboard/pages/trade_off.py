@@ -87,7 +87,7 @@ def _chart(name: str, rows: Sequence[Row], on_front: set[str], board: Board, pat
     ]  # fmt: skip
     limit = _limit(board, name)
     drawn = charts.scatter(
-        marks, Axis(unit, write=_plain), Axis("macro accuracy, %", write=_plain),
+        marks, Axis(unit, write=display.short), Axis("macro accuracy, %", write=display.short),
         title=f"Macro accuracy against {name}", limits=[("limit", limit / scale)] if limit else (),
         description="Systems on the front are filled and joined; the table has the numbers.",
     )  # fmt: skip
@@ -145,7 +145,3 @@ def _budget(rows: Sequence[Row], board: Board, path: str, places: Places) -> tup
         accuracy = figure(best.macro_accuracy if best else None)
         lines.append((Field(f"{share:.0%}", share), name, accuracy, Field(display.count(len(within)), len(within))))
     return (Table("budget", "The most accurate system within a part of the limits", columns, tuple(lines)),)
-
-
-def _plain(value: float) -> str:
-    return f"{value:g}"

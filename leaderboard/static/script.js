@@ -52,7 +52,8 @@
       if (head.scope === "colgroup") columns.push(...second.splice(0, head.colSpan));
       else columns.push(head);
     }
-    const view = { table, columns, rows: [...table.tBodies[0].rows] };
+    const widths = table.style.getPropertyValue("--columns").split(" ");
+    const view = { table, columns, widths, rows: [...table.tBodies[0].rows] };
     views.set(table.id, view);
     heads.forEach((head) => {
       const at = columns.indexOf(head);
@@ -148,6 +149,7 @@
     view.hidden = key;
     view.columns.forEach((head, at) => (head.hidden = hidden.has(at)));
     view.rows.forEach((row) => [...row.cells].forEach((cell, at) => (cell.hidden = hidden.has(at))));
+    if (view.widths.length > 1) view.table.style.setProperty("--columns", view.widths.filter((_, at) => !hidden.has(at)).join(" "));
     let at = 0;
     for (const head of view.table.tHead.rows[0].cells) {
       const span = head.scope === "colgroup" ? Number(head.dataset.span || (head.dataset.span = head.colSpan)) : 1;
@@ -155,6 +157,7 @@
       if (head.scope === "colgroup") {
         head.hidden = !left;
         head.colSpan = Math.max(1, left);
+        head.style.gridColumn = "span " + head.colSpan;
       }
       at += span;
     }
