@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.nursery import MEMORY
-from tests.benchmarks import tau_sized
-
-PROJECT = Path(__file__).resolve().parents[2]
-LOOK_SECONDS = 0.2
+from tests.benchmarks import processes, tau_sized
 
 
 @pytest.fixture(scope="session")
@@ -34,30 +24,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def figures(task: str, folder: Path, cache: Path) -> dict[str, Any]:
-    """What the task printed, and the most memory its processes held together (GiB, without mapped files)."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.data_tasks", task, str(folder), str(cache)],
-        cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT), **MEMORY}, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, _held(psutil.Process(process.pid)))
-        time.sleep(LOOK_SECONDS)
-    assert process.returncode == 0
-    assert process.stdout is not None
-    with process.stdout as output:
-        return {**json.loads(output.read()), "peak_gib": peak / 2**30}
-
-
-def _held(process: psutil.Process) -> int:
-    held = 0
-    try:
-        for one in (process, *process.children(recursive=True)):
-            memory = one.memory_info()
-            held += memory.rss - memory.shared
-    except psutil.Error:
-        pass
-    return held
+    """What a task of `data_tasks` printed, and the memory that it took."""
+    return processes.figures("data_tasks", task, folder, cache)
 
 
 @pytest.mark.parametrize("task", ["raw", "lists", "verify", "pack", "open"])
