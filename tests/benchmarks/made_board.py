@@ -11,7 +11,7 @@ from scipy.special import log_softmax
 from harness import results, tracks
 from harness.blocks import SUMS, Blocks, Sums
 from harness.results import Result
-from harness.scoring import PartScore, Scores
+from harness.scoring import ClassScore, PartScore, Scores
 from tests.leaderboard.made import result
 
 TRACK, TEST_LIST = "dcase2024-task1", "ab" * 32
@@ -65,13 +65,14 @@ def _sums(chance: NDArray[np.float64], clips: Blocks, generator: np.random.Gener
 def _record(number: int, split: str, seed: int, accuracy: float) -> Result:
     track, _ = tracks.load(TRACK)
     part = PartScore(clips=CLIPS // 9, accuracy=accuracy, macro_accuracy=accuracy, log_loss=0.9)
+    of_class = ClassScore(clips=CLIPS // CLASSES, accuracy=accuracy, log_loss=0.9)
     scores = Scores(
         clips=CLIPS,
         macro_accuracy=accuracy,
         accuracy=accuracy,
         log_loss=0.9,
         calibration_error=0.1,
-        per_class=dict.fromkeys(track.labels, part),
+        per_class=dict.fromkeys(track.labels, of_class),
         per_device=dict.fromkeys(DEVICES.tolist(), part),
         per_group=dict.fromkeys(track.device_groups, part),
         worst_device="a",

@@ -31,10 +31,11 @@ def figures(module: str, *words: object) -> dict[str, Any]:
     while process.poll() is None:
         peak = max(peak, _held(psutil.Process(process.pid)))
         time.sleep(LOOK_SECONDS)
-    assert process.returncode == 0
     assert process.stdout is not None
     with process.stdout as output:
-        return {**json.loads(output.read()), "peak_gib": peak / 2**30}
+        printed = output.read()
+    assert process.returncode == 0, f"{module} {words} ended with {process.returncode}"
+    return {**json.loads(printed), "peak_gib": peak / 2**30}
 
 
 def _held(process: psutil.Process) -> int:
