@@ -92,6 +92,13 @@ def site_tests(session: nox.Session) -> None:
     session.run("pytest", "tests/site", *session.posargs, env=required)
 
 
+@nox.session
+def screenshots(session: nox.Session) -> None:
+    """Pictures of each kind of page for docs/pages, from reports/results."""
+    install(session, "tests", "site")
+    session.run("python", "-m", "tests.site.screenshots", "reports/results", "docs/pages")
+
+
 def _install_from_debian(session: nox.Session, packages: list[str]) -> None:
     """Installs with apt-get where that is possible; otherwise the session says what to install and ends."""
     if not shutil.which("apt-get") or os.geteuid() != 0:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from harness.nursery import MEMORY
 from tests.benchmarks import processes, tau_sized
 
 
@@ -25,7 +26,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def figures(task: str, folder: Path, cache: Path) -> dict[str, Any]:
     """What a task of `data_tasks` printed, and the memory that it took."""
-    return processes.figures("data_tasks", task, folder, cache)
+    return processes.figures("data_tasks", task, folder, cache, settings=MEMORY)
 
 
 @pytest.mark.parametrize("task", ["raw", "lists", "verify", "pack", "open"])

@@ -7,25 +7,26 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from harness.nursery import MEMORY
-
 PROJECT = Path(__file__).resolve().parents[2]
 LOOK_SECONDS = 0.2
 
 
-def figures(module: str, *words: object) -> dict[str, Any]:
+def figures(module: str, *words: object, settings: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What a module of this folder printed, and the most memory its processes held together.
 
-    `peak_gib` is without mapped files (Linux only); what a fork shares with its parent counts once.
+    `settings` are added to its environment. `peak_gib` is without mapped files (Linux only); what a fork shares with
+    its parent counts once.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", f"tests.benchmarks.{module}", *map(str, words)],
-        cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT), **MEMORY}, stdout=subprocess.PIPE, text=True,
+        cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT), **(settings or {})},
+        stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     peak = 0
     while process.poll() is None:
