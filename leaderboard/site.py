@@ -18,7 +18,7 @@ from harness import results, tracks
 from harness.blocks import SUMS
 from harness.files import digest_of_file, digest_of_files, digest_of_value, disk_mistake
 from harness.outcomes import Mistake, nearest
-from harness.results import Damaged, Result
+from harness.results import Complexity, Damaged, Digests, Provenance, Result
 from harness.tracks import Track
 from leaderboard import display, evidence, pairs
 from leaderboard.boards import Board, boards
@@ -215,7 +215,8 @@ def _of_all(
 def read(folders: Sequence[Path]) -> tuple[tuple[Cell, ...], tuple[Damaged, ...]]:
     """Every result under the folders and every file that is none, each file once even if two folders hold it.
 
-    What only a system's own page shows (modules, snapshots) is left on disk: thousands of cells are to fit into memory.
+    What only a system's own page shows (modules, configuration, provenance) is left on disk: thousands of cells are to
+    fit into memory.
     """
     paths = list(dict.fromkeys(path.resolve() for folder in folders for path in sorted(folder.rglob("*.json"))))
     found = list(spread(lambda at: _light(results.read(paths[at])), len(paths), few=2_000))
@@ -224,12 +225,25 @@ def read(folders: Sequence[Path]) -> tuple[tuple[Cell, ...], tuple[Damaged, ...]
     return cells, tuple(sorted(damaged, key=lambda one: str(one.path)))
 
 
+_ELSEWHERE = Provenance(harness="", git_commit=None, git_dirty=None, python="", packages={}, hardware={})
+
+
 def _light(result: Result | Damaged) -> Result | Damaged:
     if isinstance(result, Damaged):
         return result
-    costs = result.complexity
-    lean = costs.model_copy(update={"modules": ()}) if costs else None
-    return result.model_copy(update={"complexity": lean, "snapshots": {}})
+    costs, scores, train = result.complexity, result.scores, result.stages.get("train")
+    lean = {"parameters", "parameter_bytes", "macs", "official_macs"}
+    return result.model_copy(
+        update={
+            "provenance": _ELSEWHERE,
+            "config": {},
+            "digests": Digests(entry=result.digests.entry, test_list=result.digests.test_list),
+            "stages": {"train": train} if train else {},
+            "complexity": Complexity(**costs.model_dump(include=lean), bytes_by_dtype={}) if costs else None,
+            "scores": scores.model_copy(update={"per_class": {}}) if scores else None,
+            "snapshots": {},
+        }
+    )
 
 
 def renderer() -> Render:
