@@ -93,7 +93,9 @@ class Material:
         self.blocks = blocks
         self.resamples = Resamples(blocks, RESAMPLES if len(board.rows) <= MANY else RESAMPLES_OF_MANY)
         same = [cell for row in board.rows for cell in row.cells if cell.result.digests.test_list == test_list]
-        self.correct, self.loss = (np.zeros((len(same), len(blocks)), dtype=np.float32) for _ in range(2))
+        small = np.uint16 if blocks.clips.max() < 2**16 else np.uint32
+        self.correct = np.zeros((len(same), len(blocks)), dtype=small)
+        self.loss = np.zeros((len(same), len(blocks)), dtype=np.float32)
         self.reliability = np.zeros((len(same), 3, CALIBRATION_BINS), dtype=np.float32)
         self.places: dict[Path, int] = {}
         for at, sums in enumerate(spread(lambda at: Sums.read(same[at].path, same[at].result.key, blocks), len(same))):
