@@ -117,13 +117,19 @@ def _settle(job: Job) -> None:
 
 def _check(job: Job) -> Answer:
     entry = _import_entry(job.entry)
-    config, shown, files = _config(entry, job)
+    typed = _typed(entry, job)
+    config, files = _opened(typed, job)
     classifier = _built(entry, config, job)
     evaluate(classifier)
     check_alone(entry, classifier, _task(job))
     found = measure(entry, classifier, _task(job)).complexity
     return Answer(
-        outcome=Outcome.OK, config=shown, files=files, sample_rate=classifier.sample_rate, complexity=found
+        outcome=Outcome.OK,
+        config=typed.model_dump(mode="json"),
+        files={name: digest_of_path(path) for name, path in files.items()},
+        missing={name: str(path) for name, path in _paths(typed).items() if name not in files},
+        sample_rate=classifier.sample_rate,
+        complexity=found,
     ).model_copy(update=_verdict(found, job))
 
 
@@ -138,7 +144,7 @@ def _verdict(found: Complexity, job: Job) -> dict[str, Any]:
 
 def _train(job: Job) -> Answer:
     entry = _import_entry(job.entry)
-    config, _, _ = _config(entry, job)
+    config, _ = _opened(_typed(entry, job), job)
     classifier = _built(entry, config, job)
     teachers = {name: _Teacher(files.entry, files.folder) for name, files in job.teachers.items()}
     run = _Run(torch.device(job.device), job.seed, job.folder, job.progress_file, teachers)
@@ -229,25 +235,29 @@ def _require_contract(module: ModuleType) -> None:
             raise Mistake("contract.signature", problem, "See harness/contract.py.") from None
 
 
-def _config(entry: contract.Entry, job: Job) -> tuple[contract.Config, dict[str, Any], dict[str, str]]:
-    """(configuration with paths that can be opened, the same as it was typed, digests of the files it names)."""
+def _typed(entry: contract.Entry, job: Job) -> contract.Config:
+    """The configuration as it was typed."""
     try:
-        config = entry.Config.model_validate(job.settings)
+        return entry.Config.model_validate(job.settings)
     except ValidationError as error:
         raise misfit(error, entry.Config, where="The configuration", rule="config") from None
-    shown = config.model_dump(mode="json")
-    paths = {name: value for name, value in config if isinstance(value, Path)}
-    found = {name: _found(name, path, job) for name, path in paths.items()}
-    digests = {name: digest_of_path(path) for name, path in found.items()}
-    return config.model_copy(update=found), shown, digests
 
 
-def _found(name: str, path: Path, job: Job) -> Path:
-    found = find_path(path, (job.typed_in, job.entry))
-    if found is None:
-        problem = f"{name}: {path} does not exist."
-        raise Mistake("config.path", problem, "Give a path from here, or beside submission.py.")
-    return found
+def _paths(config: contract.Config) -> dict[str, Path]:
+    return {name: value for name, value in config if isinstance(value, Path)}
+
+
+def _opened(config: contract.Config, job: Job) -> tuple[contract.Config, dict[str, Path]]:
+    """The configuration with paths that can be opened, and those by field; missing ones stay only in a plan."""
+    found: dict[str, Path] = {}
+    for name, path in _paths(config).items():
+        place = find_path(path, (job.typed_in, job.entry))
+        if place is not None:
+            found[name] = place
+        elif not job.planning:
+            problem = f"{name}: {path} does not exist."
+            raise Mistake("config.path", problem, "Give a path from here, or beside submission.py.")
+    return config.model_copy(update=found), found
 
 
 def _task(job: Job) -> contract.Task:

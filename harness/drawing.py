@@ -15,8 +15,11 @@ from harness.plan import Cell
 from harness.results import Result
 
 
-def show(cells: Iterable[Cell], ground: Ground) -> None:
-    """Prints every cell, those it needs below it: finished, or to run and about how long that takes."""
+def show(cells: Iterable[Cell], ground: Ground) -> bool:
+    """Prints every cell, those it needs below it: finished, or to run and about how long that takes.
+
+    True where nothing stands in the way: data and files are there, and every system passed its check.
+    """
     every = list(cells)
     needed = {teacher.place for one in every for _, teacher in one.teachers}
     planned = {one.place: _planned(one, ground) for one in every}
@@ -26,12 +29,38 @@ def show(cells: Iterable[Cell], ground: Ground) -> None:
         if one.place not in needed:
             rows += _branch(one, planned, shown, depth=0)
     show_table(rows, tables.PLAN)
+    refusals, lacking = _refusals(every), _lacking(every, ground)
+    for line in refusals:
+        print(line)
     minutes = [found.minutes for found in planned.values() if found.state == "to run"]
     known = [each for each in minutes if each is not None]
     if minutes:
         unknown = f", and {len(minutes) - len(known)} nobody can judge yet" if len(known) < len(minutes) else ""
         print(f"{len(minutes)} cells to run: about {sum(known):.1f} min for {len(known)} of them{unknown}")
         print(_foretold([found.macs for found in planned.values() if found.state == "to run"]))
+    if lacking:
+        print(f"needed before anything is trained: {', '.join(lacking)}")
+    return not refusals and not lacking
+
+
+def _refusals(cells: Iterable[Cell]) -> list[str]:
+    """Why systems do not pass their check: a line for each reason, with how many it holds for."""
+    found: dict[str, set[str]] = {}
+    for one in cells:
+        if reason := one.system.check.reason:
+            line = f"{one.system.check.outcome}: {reason.problem} {reason.remedy} [{reason.rule}]"
+            found.setdefault(line, set()).add(one.system.title)
+    return [
+        f"{line} ({min(systems) if len(systems) == 1 else f'{len(systems)} systems'})"
+        for line, systems in found.items()
+    ]
+
+
+def _lacking(cells: Iterable[Cell], ground: Ground) -> list[str]:
+    """What is not there yet: the data, and the files that configurations name."""
+    data = [] if ground.dataset.here else ["the data set (--data DIR)"]
+    files = {f"{path} ({name})" for one in cells for name, path in (one.system.check.missing or {}).items()}
+    return [*data, *sorted(files)]
 
 
 def _foretold(macs: list[int | None]) -> str:
@@ -94,7 +123,7 @@ def _planned(one: Cell, ground: Ground) -> _Planned:
 
 def _key_if_packed(one: Cell, ground: Ground) -> str | None:
     """The cell's key; None where its clips, or those of a teacher, are not packed: nothing is packed to find out."""
-    if one.system.check.outcome is not Outcome.OK:
+    if one.system.check.outcome is not Outcome.OK or not ground.dataset.here:
         return None
     training, test = cell.stores(one, ground)
     if not test.packed or (one.rows is not None and not store.holds(training, ground.dataset, one.rows)):

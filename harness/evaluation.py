@@ -69,20 +69,23 @@ def check(entry_folder: Path, track_name: str, choice: Choice, places: Places, h
 def evaluate(
     entry_folder: Path, track_name: str, choice: Choice, places: Places, hands: Hands, *, dry_run: bool = False
 ) -> bool:
-    """Walks every cell of the choice that has no result yet and prints the scores; True where all ended well."""
+    """Walks every cell of the choice that has no result yet and prints the scores; True where all ended well.
+
+    With `dry_run` the plan is drawn; True where nothing is missing for it.
+    """
     track, track_folder = tracks.load(track_name)
     read = entry.read(entry_folder)
     require_writable(places.cache, "The cache folder")
     require_writable(places.results, "The results folder")
     command = partial(_command, changed=read.folder, track_name=track_name, choice=choice, places=places)
-    dataset = dataset_of.read(track, track_folder, places.data, places.lists, places.cache, hands.reporter)
+    reading = dataset_of.to_plan_with if dry_run else dataset_of.read
+    dataset = reading(track, track_folder, places.data, places.lists, places.cache, hands.reporter)
     ground = Ground(track, dataset, choice, places.results, places.cache, places.typed_in, command)
-    systems = checked_systems(read, track, choice, places, hands)
+    systems = checked_systems(read, track, choice, places, hands, planning=dry_run)
     cells = plan.cells(systems, track, dataset, choice, read.folder)
     if not dry_run:
         return walk_cells(cells, ground, hands)
-    drawing.show(cells, ground)
-    return all(system.check.outcome is Outcome.OK for system in systems)
+    return drawing.show(cells, ground)
 
 
 def _command(entry_folder: Path, *, changed: Path, track_name: str, choice: Choice, places: Places) -> str:
@@ -103,21 +106,33 @@ def _shown(path: Path, places: Places) -> str:
     return path.relative_to(places.typed_in).as_posix() if inside else path.name
 
 
-def checked_systems(read: Entry, track: Track, choice: Choice, places: Places, hands: Hands) -> list[System]:
-    """The chosen systems and those they need, each built and checked in a child process, or as a check found them."""
+def checked_systems(
+    read: Entry, track: Track, choice: Choice, places: Places, hands: Hands, *, planning: bool = False
+) -> list[System]:
+    """The chosen systems and those they need, each built and checked in a child process, or as a check found them.
+
+    `planning`: files that their settings name need not be there.
+    """
     nodes = needs.graph(read, plan.chosen_systems(read, track, choice))
     found: dict[tuple[Path, str], System] = {}
     for node in needs.in_order(nodes):
         teachers = tuple((need, found[teacher.place]) for need, teacher in node.needs)
         changed = node.entry.folder == read.folder
         settings = plan.settings(node.entry, node.name, track, choice, changed=changed)
-        answer = _checked(node, settings, track, choice, places, hands)
+        answer = _checked(node, settings, track, choice, places, hands, planning=planning)
         found[node.place] = System(node.entry, node.name, settings, answer, teachers)
     return [found[node.place] for node in nodes]
 
 
 def _checked(
-    node: Node, settings: dict[str, Any], track: Track, choice: Choice, places: Places, hands: Hands
+    node: Node,
+    settings: dict[str, Any],
+    track: Track,
+    choice: Choice,
+    places: Places,
+    hands: Hands,
+    *,
+    planning: bool,
 ) -> Answer:
     words = plan.task_words(track)
     identity = [
@@ -133,6 +148,7 @@ def _checked(
         task=words,
         edition=cell.edition_of(node.entry.system(node.name), track),
         device=choice.device,
+        planning=planning,
     )
     answer = _known_check(job)
     if answer is None:
@@ -142,7 +158,7 @@ def _checked(
 
 
 def _known_check(job: Job) -> Answer | None:
-    """What an earlier check found, unless a file that the configuration names has changed since."""
+    """What an earlier check found, unless a file that the configuration names has changed or come since."""
     answer = cell.finished(job)
     return answer if answer and not _files_changed(answer, job) else None
 
@@ -152,7 +168,8 @@ def _files_changed(answer: Answer, job: Job) -> bool:
         path = find_path(Path(str((answer.config or {})[name])), (job.typed_in, job.entry))
         if path is None or digest_of_path(path) != digest:
             return True
-    return False
+    missing = (answer.missing or {}).values()
+    return any(not job.planning or find_path(Path(one), (job.typed_in, job.entry)) for one in missing)
 
 
 def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:

@@ -42,7 +42,8 @@ class Job(Record):
     """One stage of one cell.
 
     `typed_in` is the folder the command was typed in, for paths in the settings; `test_devices` are given on tracks
-    that reveal them. `edition` is None where no limits hold: on tracks without them, and for teachers.
+    that reveal them. `edition` is None where no limits hold: on tracks without them, and for teachers. `planning`:
+    files that the settings name need not be there.
     """
 
     stage: Stage
@@ -59,6 +60,7 @@ class Job(Record):
     teachers: dict[str, TeacherFiles] = Field(default_factory=dict)
     test: Layout | None = None
     test_devices: tuple[str, ...] | None = None
+    planning: bool = False
 
     @property
     def answer_file(self) -> Path:
@@ -76,14 +78,16 @@ class Job(Record):
 class Answer(Record):
     """How a stage ended and what it found; fields that the stage has nothing to say about are None.
 
-    `config` is the whole configuration with its defaults, `files` the digests of the files it names, `weights` the
-    digest of the classifier's tensors, `work_seconds` the time inside the entry's own function.
+    `config` is the whole configuration with its defaults, `files` the digests of the files it names, `missing` those
+    that are not there (`Job.planning`), `weights` the digest of the classifier's tensors, `work_seconds` the time
+    inside the entry's own function.
     """
 
     outcome: Outcome
     reason: Reason | None = None
     config: dict[str, Any] | None = None
     files: dict[str, str] | None = None
+    missing: dict[str, str] | None = None
     sample_rate: int | None = None
     complexity: Complexity | None = None
     weights: str | None = None

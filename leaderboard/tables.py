@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 Better = Literal["up", "down"]
 
-LONG = 30
+LONG = 200
 """Rows from which on a browser would take seconds to fit the columns of a table to all its fields."""
 
 BETTER: Mapping[Better, str] = {"up": "↑ higher is better", "down": "↓ lower is better"}
@@ -151,12 +151,16 @@ _HEAD_WIDTH = Markup("18rem")
 _SMALL = 0.87
 """The size of notes beside that of text, of which a letter is taken to be 0.5 rem wide."""
 
+_BAR = 10
+"""The letters that a bar is as wide as."""
+
 
 def _width(column: Column, fields: Iterable[Field]) -> Markup:
     """A width in CSS for a column's longest word, line or note, and the space beside it."""
     longest = max(8.0, *map(len, column.title.split()))
     for one in fields:
-        longest = max(longest, len(one.text), *(len(note) * _SMALL for note in one.notes))
+        bar = 0 if one.bar is None else _BAR
+        longest = max(longest, bar, len(one.text), *(len(note) * _SMALL for note in one.notes))
     letters = longest if column.number else min(longest, 40)
     return Markup(f"{letters * 0.5 + 1.25:.1f}rem")  # noqa: S704 - numbers
 

@@ -17,7 +17,8 @@ Names = NDArray[np.str_]
 class Dataset:
     """All clips of a folder (arrays of one item a clip) and the rows of its lists.
 
-    `audio` is the folder that the names are relative to. `labels` are indices into the track's labels.
+    `audio` is the folder that the names are relative to. `labels` are indices into the track's labels. Where it is not
+    `here`, only the sizes of its lists are known: enough to plan with.
     """
 
     audio: Path
@@ -28,3 +29,4 @@ class Dataset:
     locations: Names
     splits: Mapping[str, Rows]
     test: Rows
+    here: bool = True

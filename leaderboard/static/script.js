@@ -24,9 +24,10 @@
     location.hash = words.length ? id + "?" + words.join("&") : id + "-caption";
   }
 
-  // The number that a field begins with; nothing for a dash. Minus signs are typographic, thousands have commas.
+  // The number that a field begins with, without the notes below it; nothing for a dash. Minus signs are typographic,
+  // thousands have commas.
   function number(cell) {
-    const found = /^\s*[+\u2212-]?[\d,]*\.?\d+/.exec(cell.textContent);
+    const found = /^\s*[+\u2212-]?[\d,]*\.?\d+/.exec((cell.firstChild || cell).textContent);
     return found ? Number(found[0].replace(/,/g, "").replace("\u2212", "-")) : null;
   }
 
@@ -42,6 +43,22 @@
     });
   }
 
+  // A browser lays out the rows of a long table as they come into view, and shows the others to screen readers without
+  // their cells. So those are laid out too, a few at a time, whenever nothing else is to be done.
+  const idle = window.requestIdleCallback || ((work) => setTimeout(work, 50));
+
+  function fill(view) {
+    view.rows.forEach((row) => row.classList.remove("whole"));
+    const waiting = [...view.table.tBodies[0].rows];
+    const ticket = (view.ticket = {});
+    const some = () => {
+      if (view.ticket !== ticket) return;
+      waiting.splice(0, 10).forEach((row) => row.classList.add("whole"));
+      if (waiting.length) idle(some);
+    };
+    idle(some);
+  }
+
   function prepare(table) {
     const heads = [...table.tHead.querySelectorAll("th")].filter((head) => head.querySelector("button"));
     // Headers of two rows: those that span both stand in their own column, the others fill the gaps from the left.
@@ -53,7 +70,7 @@
       else columns.push(head);
     }
     const widths = table.style.getPropertyValue("--columns").split(" ");
-    const view = { table, columns, widths, rows: [...table.tBodies[0].rows] };
+    const view = { table, columns, widths, long: widths.length > 1, rows: [...table.tBodies[0].rows] };
     views.set(table.id, view);
     heads.forEach((head) => {
       const at = columns.indexOf(head);
@@ -71,6 +88,7 @@
       go(table.id, { row: state().row === at ? "" : at });
     });
     tools(view);
+    if (view.long) fill(view);
   }
 
   function tools(view) {
@@ -128,6 +146,7 @@
       view.order = wanted.sort;
       const numeric = columns[at] && columns[at].classList.contains("n");
       table.tBodies[0].append(...(columns[at] ? sorted(rows, at, numeric, sort[2] === "a" ? 1 : -1) : rows));
+      if (view.long) fill(view);
     }
     const asked = wanted.filter.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
@@ -149,7 +168,7 @@
     view.hidden = key;
     view.columns.forEach((head, at) => (head.hidden = hidden.has(at)));
     view.rows.forEach((row) => [...row.cells].forEach((cell, at) => (cell.hidden = hidden.has(at))));
-    if (view.widths.length > 1) view.table.style.setProperty("--columns", view.widths.filter((_, at) => !hidden.has(at)).join(" "));
+    if (view.long) view.table.style.setProperty("--columns", view.widths.filter((_, at) => !hidden.has(at)).join(" "));
     let at = 0;
     for (const head of view.table.tHead.rows[0].cells) {
       const span = head.scope === "colgroup" ? Number(head.dataset.span || (head.dataset.span = head.colSpan)) : 1;

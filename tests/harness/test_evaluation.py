@@ -126,6 +126,43 @@ def test_a_dry_run_says_what_is_finished_and_what_is_not(
     assert len(list(places.results.rglob("*.json"))) == 1
 
 
+def _with_a_file(folder: Path) -> Path:
+    """An entry whose configuration names a file."""
+    entry = made.entry_folder(folder)
+    text = (entry / "submission.py").read_text()
+    changed = text.replace("    steps: int = 30", "    steps: int = 30\n    weights: Path = Path('there.pt')")
+    (entry / "submission.py").write_text(f"from pathlib import Path\n{changed}")
+    return entry
+
+
+def test_a_dry_run_needs_neither_data_nor_files_and_says_what_is_missing(
+    tmp_path: Path, places: Places, hands: Hands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the published sizes of the lists: 5 % of TAU 2022 are 6,980 clips."""
+    entry = _with_a_file(tmp_path / "mine")
+    choice = Choice(splits=("5", "100"), seeds=(0,))
+    assert not evaluation.evaluate(entry, "dcase2024-task1", choice, places, hands, dry_run=True)
+    shown = capsys.readouterr().out
+    lines = [line.split() for line in shown.splitlines() if line.startswith("mine")]
+    assert [line[3] for line in lines] == ["6,980", "139,620"]
+    assert "2 cells to run" in shown
+    assert "needed before anything is trained: the data set (--data DIR), there.pt (weights)" in shown
+    assert not list(places.results.rglob("*"))
+
+
+def test_a_check_that_was_made_for_a_plan_does_not_stand_for_a_real_one(
+    tmp_path: Path, track: str, places: Places, hands: Hands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = _with_a_file(tmp_path / "mine")
+    assert not evaluation.evaluate(entry, track, Choice(), places, hands, dry_run=True)
+    assert not evaluation.evaluate(entry, track, Choice(), places, hands)
+    assert "there.pt does not exist" in capsys.readouterr().err
+    (tmp_path / "there.pt").write_bytes(b"weights")
+    assert evaluation.evaluate(entry, track, Choice(), places, hands, dry_run=True)
+    assert evaluation.evaluate(entry, track, Choice(), places, hands)
+    assert only_result(places.results).digests.files
+
+
 def test_a_track_without_training_lists_takes_a_system_that_does_not_train(
     tmp_path: Path, tau_folder: Path, places: Places, hands: Hands
 ) -> None:

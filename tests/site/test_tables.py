@@ -3,7 +3,7 @@
 A table with `class="sortable"` has a `<button type="button">` in the header cells that sort it; `aria-sort` of those
 cells says how it is sorted. An `<input type="search" data-filter-for="ID">` hides the rows that lack its text, and a
 `role="status"` says how many are shown. The address ends in `#ID?sort=…&filter=…`. A cell is sorted by its `data-sort`
-where it has one, and by the first number in its text otherwise.
+where it has one, and by the number that it begins with otherwise: notes below it do not count.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ STATE = """table => {
         columns: [...table.tHead.querySelectorAll('th')].filter(one => one.checkVisibility()).length,
         rows: shown.map(row => [...row.cells].filter(cell => cell.checkVisibility()).map(cell => ({
             left: cell.getBoundingClientRect().left, key: cell.dataset.sort ?? null, text: cell.textContent.trim(),
+            first: (cell.firstChild ?? cell).textContent.trim(),
         }))),
     };
 }"""
@@ -78,7 +79,7 @@ def state(table: Locator) -> State:
 def _text(row: list[dict[str, Any]], place: float) -> str:
     """What a row is sorted by in the column at `place`."""
     cell = min(row, key=lambda cell: abs(cell["left"] - place))
-    return str(cell["text"] if cell["key"] is None else cell["key"])
+    return str(cell["first"] if cell["key"] is None else cell["key"])
 
 
 def _key(text: str) -> float | None:
