@@ -1,0 +1,130 @@
+"""Does it learn what the papers say? Writes learning.md from results: python reports/studies/learning.py [RESULTS ...]
+
+Each question compares two systems on the same test clips (scene10-mobile, preset `small`, location-disjoint). Intervals
+and p-values are those of the leaderboard: locations and seeds drawn anew, paired (docs/leaderboard.md).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabulate import tabulate
+
+from harness import tracks
+from harness.statistics import Difference, Measure, Sample
+from leaderboard import display, evidence, pairs, printed, site
+from leaderboard.boards import boards
+from leaderboard.evidence import Material
+
+HERE = Path(__file__).parent
+TRACK = "scene10-mobile"
+Cell = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Question:
+    """`one` against `other` on a split; `cells` are the printed numbers (paper, table, row, column) of the two."""
+
+    title: str
+    one: str
+    other: str
+    split: str
+    cells: tuple[Cell, Cell] | None
+    about: str
+
+
+QUESTIONS = (
+    Question(
+        "Device impulse responses and Freq-MixStyle against none: CP-Mobile 128K",
+        "cpjku/cpm-128k-dirfms", "cpjku/cpm-128k-none", "100",
+        (
+            ("cpjku_teachers", "table2", "DIRFMS", "Unseen / CPM / T"),
+            ("cpjku_teachers", "table2", "NO AUG", "Unseen / CPM / T"),
+        ),
+        "accuracy on unseen devices",
+    ),
+    Question(
+        "A student of an ensemble of two architectures against the same student alone",
+        "cpjku/student-cpr_cpm-dirfms", "cpjku/student-alone", "100", None, "macro accuracy",
+    ),
+    Question(
+        "A teacher of another architecture (CP-ResNet) against one of the student's own",
+        "cpjku/student-cpr-128k-dirfms", "cpjku/student-cpm-128k-dirfms", "100",
+        (("cpjku_teachers", "table1", "128K", "CPR / S"), ("cpjku_teachers", "table1", "128K", "CPM / S")),
+        "accuracy",
+    ),
+    Question(
+        "S1 of the data-efficient report against its baseline, 5 % of the training clips",
+        "data_efficient_cpm/S1", "data_efficient_cpm/baseline", "5",
+        (("data_efficient_cpm", "table3", "S1", "5 %"), ("data_efficient_cpm", "table3", "Baseline", "5 %")),
+        "accuracy",
+    ),
+    Question(
+        "S1 of the data-efficient report against its baseline, all training clips",
+        "data_efficient_cpm/S1", "data_efficient_cpm/baseline", "100",
+        (("data_efficient_cpm", "table3", "S1", "100 %"), ("data_efficient_cpm", "table3", "Baseline", "100 %")),
+        "accuracy",
+    ),
+)  # fmt: skip
+
+
+def main(folders: Sequence[Path]) -> str:
+    """The report as Markdown."""
+    cells, _ = site.read(folders)
+    board = next(one for one in boards(cells, {TRACK: tracks.load(TRACK)[0]}) if one.name == TRACK)
+    clips = evidence.material(board, folders)
+    assert clips is not None, "the test clips are not beside the results"
+    return "\n\n".join(part for question in QUESTIONS for part in _answered(question, clips)) + "\n"
+
+
+def _answered(question: Question, clips: Material) -> Iterator[str]:
+    rows = [pairs.named(clips.board, name) for name in (question.one, question.other)]
+    cells = [clips.cells(row, [question.split]) for row in rows]
+    assert cells[0] and cells[1], f"{question.title}: the sums of a cell are missing"
+    having = [(row.slug, found) for row, found in zip(rows, cells, strict=True) if found]
+    track = clips.board.track
+    groups = track.device_groups if track else {}
+    parts: dict[str, tuple[Measure, tuple[str, ...]]] = {
+        "macro accuracy, %": ("macro_accuracy", clips.blocks.devices),
+        **{f"{name} devices, %": ("accuracy", devices) for name, devices in groups.items()},
+        "log loss, nats": ("log_loss", clips.blocks.devices),
+    }
+    yield f"## {question.title}"
+    yield f"`{question.one}` against `{question.other}`, split {question.split} %. {_printed(question)}"
+    lines = []
+    for name, (measure, devices) in parts.items():
+        samples = clips.samples(having, measure, clips.heard_by(devices))
+        lines.append([name, *_line(samples, clips.resamples.difference(*samples), 1 if measure == "log_loss" else 100)])
+    headings = ["", *(f"{row.name.partition('/')[2]}, {_seeds(row.seeds(question.split))}" for row in rows)]
+    yield tabulate(lines, [*headings, "difference", "95 %", "p"], tablefmt="github", disable_numparse=True)
+
+
+def _seeds(seeds: tuple[int, ...]) -> str:
+    return f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
+
+
+def _line(samples: Sequence[Sample], found: Difference, times: int) -> list[str]:
+    digits = 2 if times == 100 else 3
+    written = [f"{times * sample.value:.{digits}f}" for sample in samples]
+    between = f"{times * found.low:+.{digits}f} to {times * found.high:+.{digits}f}"
+    sure = " *" if found.low > 0 or found.high < 0 else ""
+    return [*written, f"{times * found.value:+.{digits}f}{sure}", between, display.p_value(found.p_value)]
+
+
+def _printed(question: Question) -> str:
+    if question.cells is None:
+        return "The paper prints no such pair."
+    one, other = (printed.paper(paper).table(table).number(row, column) for paper, table, row, column in question.cells)
+    assert one is not None
+    assert other is not None
+    paper, table, *_ = question.cells[0]
+    where = f"{printed.paper(paper).title}, {table}"
+    return f"Printed ({where}, TAU 2022, {question.about}): {one:.2f} against {other:.2f}, {one - other:+.2f}."
+
+
+if __name__ == "__main__":
+    results = [Path(one) for one in sys.argv[1:]] or [HERE.parent / "results"]
+    sys.stdout.write(main(results))
