@@ -8,8 +8,9 @@ systems of a board are scored on the same draws, so differences are paired.
 
 from __future__ import annotations
 
+import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -46,15 +47,58 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Few:
+    """How much of a score's variance comes from seeds, and the degrees of freedom that so few seeds leave it."""
+
+    variance: float = 0.0
+    freedom: float = math.inf
+
+    @classmethod
+    def of(cls, splits: Sequence[Floats]) -> Few:
+        """Of the mean over splits of the means over their seeds; each split has an array of its seeds' scores."""
+        known = [scores for scores in splits if len(scores) > 1]
+        parts = [Few(float(one.var(ddof=1)) / len(one) / len(splits) ** 2, len(one) - 1) for one in known]
+        return cls.together(parts)
+
+    @classmethod
+    def together(cls, parts: Sequence[Few]) -> Few:
+        """Of a sum or difference of independent parts (Satterthwaite, 1946)."""
+        variance = sum(one.variance for one in parts)
+        below = sum(one.variance**2 / one.freedom for one in parts)
+        return cls(variance, variance**2 / below) if below > 0 else cls(variance)
+
+    def freedom_beside(self, total: ArrayLike, places: int) -> Floats:
+        """Degrees of freedom of a `total` variance that holds this one, the rest of it having those of `places`."""
+        return _freedom(total, self.variance, self.variance**2 / self.freedom, places)
+
+
+def _freedom(total: ArrayLike, of_seeds: Floats | float, below: Floats | float, places: int) -> Floats:
+    """Satterthwaite's formula, `below` being the seeds' part of its denominator."""
+    whole = np.maximum(np.asarray(total, dtype=np.float64), of_seeds)
+    parts = (whole - of_seeds) ** 2 / places + below
+    found: Floats = np.where(parts > 0, whole**2 / np.where(parts > 0, parts, 1.0), float(places))
+    return found
+
+
+@dataclass(frozen=True)
 class Sample:
-    """A score on the clips as they are, and on every resample (resamples,)."""
+    """A score on the clips as they are, and on every resample (resamples,).
+
+    `seeds` is what its seeds add to the variance; `places` the degrees of freedom of its locations.
+    """
 
     value: float
     replicates: Drawn
+    seeds: Few = Few()
+    places: int = 1
 
     def estimate(self) -> Estimate:
-        """The score with its percentile interval."""
+        """The score with its percentile interval, which few seeds make wider as Student's t is wider."""
         low, high = interval(self.replicates)
+        if self.seeds.variance > 0:
+            total = np.var(self.replicates, ddof=1, dtype=np.float64)
+            wider = _t(self.seeds.freedom_beside(total, self.places)) / _t(self.places)
+            low, high = self.value - wider * (self.value - low), self.value + wider * (high - self.value)
         return Estimate(self.value, float(low), float(high))
 
 
@@ -131,19 +175,21 @@ class Resamples:
         assert total is not None  # noqa: S101 - blocks have at least one class
         return total / np.float32(len(parts))
 
-    def over_seeds(self, values: Floats, replicates: Drawn, name: str) -> Sample:
-        """The mean over seeds: `values` (seeds,), and `replicates` (resamples,) of their mean, with seeds drawn anew.
+    def over_seeds(self, value: float, replicates: Drawn, splits: Mapping[str, Floats]) -> Sample:
+        """The mean over splits of means over seeds, and `replicates` (resamples,) of it, with seeds drawn anew.
 
-        `name` says whose draws these are: those of other systems and splits are independent of them. What places and
-        seeds do together is counted on both levels, which errs on the wide side.
+        `splits` has the scores (seeds,) of each split, by a name that says whose draws these are: those of other
+        systems and splits are independent of them. What places and seeds do together is counted on both levels, which
+        errs on the wide side.
         """
-        return Sample(float(values.mean()), replicates + self.seed_noise(values, name))
+        for name, scores in splits.items():
+            if len(scores) > 1:
+                replicates = replicates + self._seed_noise(scores, name) / np.float32(len(splits))
+        return Sample(value, replicates, Few.of(list(splits.values())), self.freedom)
 
-    def seed_noise(self, values: Floats, name: str) -> Drawn:
-        """(resamples,): the mean of seeds drawn anew less the mean of `values` (seeds,); nothing for a single seed."""
+    def _seed_noise(self, values: Floats, name: str) -> Drawn:
+        """(resamples,): the mean of seeds drawn anew less the mean of `values` (seeds,), two or more."""
         count = len(values)
-        if count == 1:
-            return np.zeros(len(self), dtype=np.float32)
         known = self._seeds.get((name, count))
         if known is None:
             generator = np.random.default_rng([self.seed, zlib.crc32(name.encode(errors="surrogatepass"))])
@@ -157,13 +203,14 @@ class Resamples:
     def difference(self, one: Sample, other: Sample) -> Difference:
         """`one` less `other`, paired on the same draws.
 
-        Test and interval are Student's t with `freedom` and the draws' deviation: the interval leaves out nothing where
-        p is below 0.05, here as in `standings`.
+        Test and interval are Student's t with the draws' deviation: the interval leaves out nothing where p is below
+        0.05, here as in `standings`. Degrees of freedom are those of the locations, fewer where few seeds matter.
         """
         value = one.value - other.value
         deviation = float(np.std(one.replicates - other.replicates, ddof=1, dtype=np.float64))
-        half = float(stdtrit(self.freedom, (1 + CONFIDENCE) / 2)) * deviation
-        return Difference(value, value - half, value + half, float(_p_value(value, deviation, self.freedom)))
+        freedom = Few.together([one.seeds, other.seeds]).freedom_beside(deviation**2, self.freedom)
+        half = float(_t(freedom)) * deviation
+        return Difference(value, value - half, value + half, float(_p_value(value, deviation, freedom)))
 
 
 def scored(blocks: Blocks, sums: Sequence[Sums], measure: Measure, chosen: Bools | None = None) -> Floats:
@@ -219,7 +266,12 @@ def _rao_wu(size: int, count: int, generator: np.random.Generator) -> Floats:
     return counted
 
 
-def _p_value(value: ArrayLike, deviation: ArrayLike, freedom: int) -> Floats:
+def _t(freedom: Floats | float) -> Floats:
+    """How many deviations Student's t interval reaches to either side."""
+    return np.asarray(stdtrit(freedom, (1 + CONFIDENCE) / 2), dtype=np.float64)
+
+
+def _p_value(value: ArrayLike, deviation: ArrayLike, freedom: Floats | float) -> Floats:
     """Two-sided p-values of Student's t; 1 where nothing differs, 0 where every draw says the same difference."""
     size, spread = np.abs(np.asarray(value, dtype=np.float64)), np.asarray(deviation, dtype=np.float64)
     certain = spread < 1e-12
@@ -271,15 +323,22 @@ class Standing:
 
 
 def standings(
-    values: ArrayLike, replicates: ArrayLike, freedom: int, *, higher_is_better: bool, level: float = 1 - CONFIDENCE
+    values: ArrayLike,
+    replicates: ArrayLike,
+    freedom: int,
+    *,
+    higher_is_better: bool,
+    seeds: Sequence[Few] = (),
+    level: float = 1 - CONFIDENCE,
 ) -> list[Standing]:
-    """Standings of systems with scores (systems,) and replicates (resamples, systems).
+    """Standings of systems with scores (systems,) and replicates (resamples, systems), `freedom` of their locations.
 
-    "Surely" is Holm's method over the paired tests of all pairs, so all statements of a board hold at once with a
-    probability of 95 % (ranks as in Mogstad, Romano, Shaikh and Wilhelm, 2024).
+    `seeds` are what few seeds add to the variance of each system; nothing where they are not given. "Surely" is Holm's
+    method over the paired tests of all pairs, so all statements of a board hold at once with a probability of 95 %
+    (ranks as in Mogstad, Romano, Shaikh and Wilhelm, 2024).
     """
     score = np.asarray(values, dtype=np.float64) * (1 if higher_is_better else -1)
-    surely = _surely_better(score, np.asarray(replicates), freedom, level)
+    surely = _surely_better(score, np.asarray(replicates), freedom, seeds or [Few()] * len(score), level)
     first, last = 1 + surely.sum(axis=0), len(score) - surely.sum(axis=1)
     group = np.zeros(len(score), dtype=np.int64)
     order = np.argsort(-score, kind="stable")
@@ -291,18 +350,29 @@ def standings(
     return [Standing(int(a), int(b), int(c)) for a, b, c in zip(first, last, group, strict=True)]
 
 
-def _surely_better(score: Floats, replicates: NDArray[np.generic], freedom: int, level: float) -> Bools:
+def _surely_better(
+    score: Floats, replicates: NDArray[np.generic], places: int, seeds: Sequence[Few], level: float
+) -> Bools:
     """(systems, systems): whether the one of the row is better than that of the column."""
     centred = (replicates - replicates.mean(axis=0)).astype(np.float64)
     covariance = centred.T @ centred / (len(replicates) - 1)
     variance = np.diag(covariance)
     one, other = np.triu_indices(len(score), k=1)
-    spread = np.sqrt(np.maximum(variance[one] + variance[other] - 2 * covariance[one, other], 0.0))
+    total = np.maximum(variance[one] + variance[other] - 2 * covariance[one, other], 0.0)
+    spread = np.sqrt(total)
+    freedom = _freedom_of_pairs(total, places, seeds, one, other)
     apart = holm(_p_value(score[one] - score[other], np.where(spread < 1e-9, 0.0, spread), freedom), level)
     surely = np.zeros((len(score), len(score)), dtype=bool)
     surely[one, other] = apart & (score[one] > score[other])
     surely[other, one] = apart & (score[one] < score[other])
     return surely
+
+
+def _freedom_of_pairs(total: Floats, places: int, seeds: Sequence[Few], one: Ints, other: Ints) -> Floats:
+    """(pairs,): `Few.freedom_beside` of every difference, whose variances are `total`."""
+    variance = np.array([each.variance for each in seeds])
+    below = np.array([each.variance**2 / each.freedom for each in seeds])
+    return _freedom(total, variance[one] + variance[other], below[one] + below[other], places)
 
 
 @dataclass(frozen=True)

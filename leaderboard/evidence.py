@@ -18,6 +18,7 @@ from harness.statistics import (
     Crossing,
     Difference,
     Estimate,
+    Few,
     Floats,
     Measure,
     Resamples,
@@ -135,18 +136,17 @@ class Material:
             return []
         means = [self.mean(cells) for _, cells in rows]
         values, drawn = scored(self.blocks, means, measure, chosen), self.resamples.drawn(means, measure, chosen)
-        single = self._scores(measure, chosen)
-        found = []
-        for at, (name, cells) in enumerate(rows):
-            several = {split: seeds for split, seeds in cells.items() if len(seeds) > 1}
-            replicates = drawn[:, at]
-            for split, seeds in several.items():
-                noise = self.resamples.seed_noise(single[list(seeds)], f"{name} {split}")
-                replicates = replicates + noise / np.float32(len(cells))
-            found.append(Sample(float(values[at]), replicates))
-        return found
+        single = self.scores(measure, chosen)
+        return [
+            self.resamples.over_seeds(
+                float(values[at]),
+                drawn[:, at],
+                {f"{name} {split}": single[list(seeds)] for split, seeds in cells.items()},
+            )
+            for at, (name, cells) in enumerate(rows)
+        ]
 
-    def _scores(self, measure: Measure, chosen: Bools | None) -> Floats:
+    def scores(self, measure: Measure, chosen: Bools | None = None) -> Floats:
         """(cells,): the measure of every cell."""
         key = (measure, b"" if chosen is None else chosen.tobytes())
         if key not in self._values:
@@ -184,11 +184,13 @@ def weighed(board: Board, clips: Material | None) -> dict[str, Evidence]:
     if board.track and board.ranked and all(row.slug in scores for row in board.ranked):
         rule = board.track.ranking
         values, replicates = ranking.drawn(rule, board.ranked, [scores[row.slug] for row in board.ranked])
-        up = rule.rule in ranking.HIGHER_IS_BETTER
-        stands = standings(values, replicates, clips.resamples.freedom, higher_is_better=up)
-        for row, standing, value, column in zip(board.ranked, stands, values, replicates.T, strict=True):
-            score = Sample(float(value), column).estimate()
-            found[row.slug] = replace(found[row.slug], standing=standing, score=score)
+        up, places = rule.rule in ranking.HIGHER_IS_BETTER, clips.resamples.freedom
+        by_rank = rule.rule == "weighted_rank"  # ranks of draws, whose seeds cannot be told from their places
+        seeds = [Few() if by_rank else scores[row.slug].seeds for row in board.ranked]
+        stands = standings(values, replicates, places, higher_is_better=up, seeds=seeds)
+        for at, row in enumerate(board.ranked):
+            score = Sample(float(values[at]), replicates[:, at], seeds[at], places).estimate()
+            found[row.slug] = replace(found[row.slug], standing=stands[at], score=score)
     return found
 
 
@@ -210,9 +212,9 @@ def _weigh(rows: Sequence[Row], clips: Material) -> tuple[dict[str, Evidence], d
     devices = _by_part(clips, counted, {name: (name,) for name in clips.blocks.devices})
     by_loss = board.track is not None and board.track.ranking.rule == "log_loss"
     found = {}
-    for slug in known:
+    for slug, cells in known.items():
         seen, unseen = groups.get("seen", {}).get(slug), groups.get("unseen", {}).get(slug)
-        gap = Sample(seen.value - unseen.value, seen.replicates - unseen.replicates) if seen and unseen else None
+        gap = _gap(clips, _counted(cells, board.required), seen, unseen) if seen and unseen else None
         found[slug] = Evidence(
             mean=means[slug].estimate() if slug in means else None,
             splits=parts[slug],
@@ -222,6 +224,14 @@ def _weigh(rows: Sequence[Row], clips: Material) -> tuple[dict[str, Evidence], d
             gap=gap.estimate() if gap else None,
         )
     return found, log_loss if by_loss else means
+
+
+def _gap(clips: Material, cells: Cells, seen: Sample, unseen: Sample) -> Sample:
+    """Accuracy on seen devices less that on unseen ones; seeds that are good on both say little about it."""
+    devices = clips.board.track.device_groups if clips.board.track else {}
+    by_cell = [clips.scores("accuracy", clips.heard_by(devices[name])) for name in ("seen", "unseen")]
+    seeds = Few.of([(by_cell[0] - by_cell[1])[list(seeds)] for seeds in cells.values()])
+    return Sample(seen.value - unseen.value, seen.replicates - unseen.replicates, seeds, seen.places)
 
 
 def _counted(cells: Cells, required: Sequence[str]) -> Cells:

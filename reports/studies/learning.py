@@ -1,4 +1,6 @@
-"""Does it learn what the papers say? Writes learning.md from results: python reports/studies/learning.py [RESULTS ...]
+"""Does it learn what the papers say? Figures for README.md, from results.
+
+python reports/studies/learning.py [RESULTS ...]
 
 Each question compares two systems on the same test clips (scene10-mobile, preset `small`, location-disjoint). Intervals
 and p-values are those of the leaderboard: locations and seeds drawn anew, paired (docs/leaderboard.md).
@@ -76,14 +78,16 @@ def main(folders: Sequence[Path]) -> str:
     cells, _ = site.read(folders)
     board = next(one for one in boards(cells, {TRACK: tracks.load(TRACK)[0]}) if one.name == TRACK)
     clips = evidence.material(board, folders)
-    assert clips is not None, "the test clips are not beside the results"
+    if clips is None:
+        sys.exit("error: the test clips do not lie beside the results")
     return "\n\n".join(part for question in QUESTIONS for part in _answered(question, clips)) + "\n"
 
 
 def _answered(question: Question, clips: Material) -> Iterator[str]:
     rows = [pairs.named(clips.board, name) for name in (question.one, question.other)]
     cells = [clips.cells(row, [question.split]) for row in rows]
-    assert cells[0] and cells[1], f"{question.title}: the sums of a cell are missing"
+    if not all(cells):
+        sys.exit(f"error: {question.title}: the sums of a cell are missing")
     having = [(row.slug, found) for row, found in zip(rows, cells, strict=True) if found]
     track = clips.board.track
     groups = track.device_groups if track else {}
@@ -117,9 +121,9 @@ def _line(samples: Sequence[Sample], found: Difference, times: int) -> list[str]
 def _printed(question: Question) -> str:
     if question.cells is None:
         return "The paper prints no such pair."
-    one, other = (printed.paper(paper).table(table).number(row, column) for paper, table, row, column in question.cells)
-    assert one is not None
-    assert other is not None
+    one, other = (
+        printed.paper(paper).table(table).row(row).values[column] for paper, table, row, column in question.cells
+    )
     paper, table, *_ = question.cells[0]
     where = f"{printed.paper(paper).title}, {table}"
     return f"Printed ({where}, TAU 2022, {question.about}): {one:.2f} against {other:.2f}, {one - other:+.2f}."
