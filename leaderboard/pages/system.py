@@ -80,9 +80,10 @@ class _System:
         lines = []
         if row.rank is not None:
             standing = found.standing
-            between = (
-                f", surely between {standing.first} and {standing.last}; group {standing.group}" if standing else ""
-            )
+            between = ""
+            if standing:
+                ends = f"between {standing.first} and {standing.last}" if standing.first < standing.last else "this one"
+                between = f", surely {ends}; group {standing.group}"
             lines.append(Statement("Rank", f"{row.rank} of {len(self.board.ranked)}{between}"))
         lines += [
             Statement("Authors", ", ".join(row.newest.authors)),

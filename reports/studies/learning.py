@@ -1,6 +1,6 @@
-"""Does it learn what the papers say? Figures for README.md, from results.
+"""Does it learn what the papers say? The figures of learning.md, from results.
 
-python reports/studies/learning.py [RESULTS ...]
+python reports/studies/learning.py [RESULTS ...] > reports/studies/learning.md
 
 Each question compares two systems on the same test clips (scene10-mobile, preset `small`, location-disjoint). Intervals
 and p-values are those of the leaderboard: locations and seeds drawn anew, paired (docs/leaderboard.md).
@@ -23,6 +23,10 @@ from leaderboard.evidence import Material
 
 HERE = Path(__file__).parent
 TRACK = "scene10-mobile"
+HEAD = """# Does it learn what the papers say: figures
+
+Written by `learning.py`; what they mean stands in [README.md](README.md). `*`: the interval leaves out nothing."""
+
 Cell = tuple[str, str, str, str]
 
 
@@ -80,10 +84,17 @@ def main(folders: Sequence[Path]) -> str:
     clips = evidence.material(board, folders)
     if clips is None:
         sys.exit("error: the test clips do not lie beside the results")
-    return "\n\n".join(part for question in QUESTIONS for part in _answered(question, clips)) + "\n"
+    parts = [HEAD, *(part for question in QUESTIONS for part in _answered(question, clips))]
+    return "\n\n".join(parts) + "\n"
 
 
 def _answered(question: Question, clips: Material) -> Iterator[str]:
+    yield f"## {question.title}"
+    yield f"`{question.one}` against `{question.other}`, split {question.split} %. {_printed(question)}"
+    known = {row.name for row in clips.board.rows}
+    if not {question.one, question.other} <= known:
+        yield "Not run yet."
+        return
     rows = [pairs.named(clips.board, name) for name in (question.one, question.other)]
     cells = [clips.cells(row, [question.split]) for row in rows]
     if not all(cells):
@@ -96,8 +107,6 @@ def _answered(question: Question, clips: Material) -> Iterator[str]:
         **{f"{name} devices, %": ("accuracy", devices) for name, devices in groups.items()},
         "log loss, nats": ("log_loss", clips.blocks.devices),
     }
-    yield f"## {question.title}"
-    yield f"`{question.one}` against `{question.other}`, split {question.split} %. {_printed(question)}"
     lines = []
     for name, (measure, devices) in parts.items():
         samples = clips.samples(having, measure, clips.heard_by(devices))
