@@ -22,14 +22,14 @@ from numpy.typing import ArrayLike
 from pydantic import Field, ValidationError
 from scipy.special import log_softmax
 
-from harness import blocks
+from harness import blocks, migrations
 from harness.blocks import PREDICTIONS, SUMS, Blocks, Sums
 from harness.files import digest_of_value, disk_mistake, write_bytes
 from harness.outcomes import Outcome
 from harness.scoring import Scores
 from harness.validated import Record
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class ModuleCost(Record):
@@ -60,8 +60,7 @@ class Complexity(Record):
     numbers those are. `official_macs` and `official_parameters` are torchinfo's. `frontend_counted` says why the
     frontend is not free. `free_operations` counts what arithmetic without MACs gave, element by element.
     `bytes_by_device` has an item a device on tracks that reveal it: what that device's predictions read.
-    `costliest_clip` is a sentence where a clip costs more than made ones. `uncounted` stands in results of rules
-    version 1 only: since then an operator that nobody can count refuses the system.
+    `costliest_clip` is a sentence where a clip costs more than made ones.
     """
 
     parameters: int
@@ -69,7 +68,6 @@ class Complexity(Record):
     macs: int
     official_macs: int
     bytes_by_dtype: dict[str, int]
-    uncounted: dict[str, int] = Field(default_factory=dict)
     values: int | None = None
     bytes_by_role: dict[str, int] = Field(default_factory=dict)
     bytes_by_device: dict[str, int] = Field(default_factory=dict)
@@ -151,7 +149,7 @@ class Identity(Record):
 class Result(Record):
     """The record of one cell; `snapshots` are scores after single epochs, for tables over the mean of the last ones."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     key: str
     identity: Identity
     outcome: Outcome
@@ -244,7 +242,7 @@ def packed_predictions(logits: ArrayLike, key: str = "") -> bytes:
 
 
 def read(path: Path) -> Result | Damaged:
-    """The record at `path`, or why it is none."""
+    """The record at `path`, that of an older schema as the present one has it, or why it is none."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -252,22 +250,28 @@ def read(path: Path) -> Result | Damaged:
     try:
         return Result.model_validate_json(content)
     except ValidationError as error:
-        newer = _newer_schema(content)
-        if newer:
-            return Damaged(path, f"is of schema {newer}, and this program reads {SCHEMA_VERSION}: update dcase-bench")
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return Damaged(path, f"is no result of schema {SCHEMA_VERSION} ({where or 'the whole file'}: {first['msg']})")
+        wrong = error
+    found = _document(content)
+    version = found.get("schema_version")
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        return Damaged(path, f"is of schema {version}, and this program reads {SCHEMA_VERSION}: update dcase-bench")
+    if isinstance(version, int) and version in migrations.STEPS:
+        try:
+            return Result.model_validate_json(json.dumps(migrations.migrated(found)))
+        except ValidationError as error:
+            wrong = error
+    first = wrong.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return Damaged(path, f"is no result of schema {SCHEMA_VERSION} ({where or 'the whole file'}: {first['msg']})")
 
 
-def _newer_schema(content: bytes) -> int | None:
-    """The schema of a record that a later version of this program wrote."""
+def _document(content: bytes) -> dict[str, Any]:
+    """What the file holds; nothing where that is no record."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
-        return None
-    version = found.get("schema_version") if isinstance(found, dict) else None
-    return version if isinstance(version, int) and version > SCHEMA_VERSION else None
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def read_all(folders: Sequence[Path]) -> Iterator[tuple[Path, Result | Damaged]]:

@@ -55,7 +55,7 @@ def result(**changes: Any) -> Result:
         ),
         "stages": {"train": StageRecord(seconds=1.25, work_seconds=1.0, peak_memory_bytes=2**40)},
         "complexity": Complexity(
-            parameters=1, parameter_bytes=2, macs=3, official_macs=4, bytes_by_dtype={"float16": 2}, uncounted={"x": 1}
+            parameters=1, parameter_bytes=2, macs=3, official_macs=4, bytes_by_dtype={"float16": 2}, values=7
         ),
         "scores": score(LOGITS, [0, 2], ["a", "s1"], ("bus", "park", "tram"), {"real": ("a",), "seen": ("s1",)}),
     }
@@ -148,12 +148,12 @@ def test_a_success_leaves_the_failures_of_other_cells(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "is no result of schema 1"),
-        (b"\xff\xfe\0", "is no result of schema 1"),
+        (b"", "is no result of schema 2"),
+        (b"\xff\xfe\0", "is no result of schema 2"),
         (b"[]", "the whole file"),
         (b"null", "the whole file"),
         (b"{}", "key"),
-        (b"[" * 100_000, "is no result of schema 1"),
+        (b"[" * 100_000, "is no result of schema 2"),
     ],
     ids=["empty", "binary", "list", "null", "object", "deep"],
 )
@@ -284,11 +284,51 @@ def test_a_results_folder_that_cannot_be_written_is_a_mistake(tmp_path: Path, on
 
 @pytest.mark.parametrize(
     ("version", "words"),
-    [(2, "is of schema 2, and this program reads 1: update"), (0, "no result of schema 1"), ("2", "no result")],
+    [
+        (3, "is of schema 3, and this program reads 2: update"),
+        (0, "no result of schema 2"),
+        ("2", "no result"),
+        ([1], "no result"),
+    ],
 )
 def test_a_record_of_another_schema_is_refused_by_its_number(tmp_path: Path, version: object, words: str) -> None:
     path = results.write(result(), tmp_path, LOGITS)
-    path.write_text(path.read_text().replace('"schema_version": 1', f'"schema_version": {json.dumps(version)}'))
+    path.write_text(path.read_text().replace('"schema_version": 2', f'"schema_version": {json.dumps(version)}'))
     found = results.read(path)
     assert isinstance(found, results.Damaged)
     assert words in found.why
+
+
+def of_schema_1(one: Result, uncounted: dict[str, int]) -> str:
+    """The record as schema 1 had it."""
+    found = json.loads(one.model_dump_json())
+    return json.dumps({**found, "schema_version": 1, "complexity": {**found["complexity"], "uncounted": uncounted}})
+
+
+def test_a_record_of_schema_1_is_read_as_it_would_be_written_now(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(of_schema_1(result(), {}))
+    assert results.read(path) == result()
+
+
+def test_a_record_of_schema_1_with_operators_that_nobody_counted_is_official_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(of_schema_1(result(), {"aten::svd": 2, "aten::fft": 1}))
+    found = results.read(path)
+    assert isinstance(found, Result)
+    assert found.official is False
+    assert found.unofficial_because == ("operators were not counted: aten::fft, aten::svd",)
+
+
+def test_a_failure_of_schema_1_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({**json.loads(failure().model_dump_json()), "schema_version": 1}))
+    assert results.read(path) == failure()
+
+
+def test_a_record_of_schema_1_that_is_no_result_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"schema_version": 1, "complexity": "none", "unofficial_because": 3}))
+    found = results.read(path)
+    assert isinstance(found, Damaged)
+    assert "no result of schema 2" in found.why

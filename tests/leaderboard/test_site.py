@@ -117,7 +117,7 @@ def test_damaged_files_are_named_on_a_page_and_in_the_report(build: Build, tmp_p
     (tmp_path / "results/broken.json").write_text("{", encoding="utf-8")
     made = build(result())
     assert [one.path.name for one in made.report.damaged] == ["broken.json"]
-    assert "../results/broken.json is no result of schema 1 (the whole file: Invalid JSON" in text(
+    assert "../results/broken.json is no result of schema 2 (the whole file: Invalid JSON" in text(
         made.html("excluded.html")
     )
     assert "Results that are not ranked, and why (1)" in text(made.html("index.html"))
