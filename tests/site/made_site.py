@@ -6,7 +6,6 @@ The same bytes at every call. Accuracies come of made logits, so that every scor
 from __future__ import annotations
 
 import json
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
