@@ -155,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     two = _verb(verbs, "compare", compare)
     for name in ("one", "other"):
         two.add_argument(name, help="a system as the board has it: ENTRY/SYSTEM, or the name of its page")
-    two.add_argument("--track", default="demo", help="name of the track (default: demo)")
+    two.add_argument("--track", help="name of the track (default: the one that both have results on)")
     _pages_options(two)
     return parser
 

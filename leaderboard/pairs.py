@@ -7,7 +7,7 @@ build makes the same pages.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
@@ -71,6 +71,23 @@ def _asked(path: Path) -> list[tuple[str, str]]:
 
 def _in_order(one: str, other: str) -> tuple[str, str]:
     return (one, other) if one < other else (other, one)
+
+
+def track_of(one: str, other: str, made: Collection[Board]) -> str:
+    """The track that both systems have results on; `Mistake` where that is none, or several."""
+    names = {board.name: {name for row in board.rows for name in (row.slug, row.name)} for board in made}
+    both = [track for track, known in names.items() if {one, other} <= known]
+    if len(both) == 1:
+        return both[0]
+    if both:
+        problem = f"{one} and {other} are both on {len(both)} tracks."
+        raise Mistake("compare.track", problem, f"Choose with --track: {', '.join(sorted(both))}.")
+    every = set().union(*names.values())
+    for name in (one, other):
+        if name not in every:
+            systems = {row.name for board in made for row in board.rows}
+            raise Mistake("compare.system", f"No system with a score is called {name}.", nearest(name, systems))
+    raise Mistake("compare.track", f"{one} and {other} are on no track together.", "Evaluate them on the same one.")
 
 
 def named(board: Board, name: str) -> Row:

@@ -61,16 +61,15 @@ def build(folders: Sequence[Path], out: Path, project: Path = studies.PROJECT) -
         return _built(folders, out, project)
 
 
-def compare(one: str, other: str, track: str, folder: Path) -> Page:
+def compare(one: str, other: str, track: str | None, folder: Path) -> Page:
     """The page of two systems of a track, which every later build of the results `folder` makes too.
 
-    Raises `Mistake` where there is no such track or system, or where what a cell predicted is missing.
+    Without a `track` it is the one that both are on. Raises `Mistake` where there is no such track or system, or where
+    what a cell predicted is missing.
     """
     cells, _ = read([folder])
     made = {board.name: board for board in boards(cells, _known())}
-    if track not in made:
-        raise Mistake("compare.track", f"{folder} has no results of the track {track}.", nearest(track, made))
-    board = made[track]
+    board = made[pairs.track_of(one, other, made.values()) if track is None else _named(track, made, folder)]
     rows = pairs.named(board, one), pairs.named(board, other)
     if rows[0].slug == rows[1].slug:
         raise Mistake("compare.same", f"{one} and {other} are the same system.", "Name two.")
@@ -82,6 +81,12 @@ def compare(one: str, other: str, track: str, folder: Path) -> Page:
         raise Mistake("compare.predictions", problem, "Evaluate them on the same splits, or add those files.")
     pairs.ask(board, *rows, folder)
     return compare_page.page(board, found, clips, Places(folder))
+
+
+def _named(track: str, made: Mapping[str, Board], folder: Path) -> str:
+    if track not in made:
+        raise Mistake("compare.track", f"{folder} has no results of the track {track}.", nearest(track, made))
+    return track
 
 
 def _known() -> dict[str, Track]:

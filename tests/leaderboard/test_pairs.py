@@ -87,9 +87,12 @@ def test_a_name_that_several_systems_have_is_asked_for_by_page() -> None:
     ("words", "said"),
     [
         (("cpjku/good", "cpjku/goood"), 'Did you mean "cpjku/good"?'),
-        (("cpjku/good", "cpjku/good"), "the same system"),
+        (("cpjku/bare", "cpjku/bare"), "the same system"),
         (("cpjku/good", "cpjku/bare"), "sums or predictions"),
-        (("cpjku/good", "cpjku/huge"), "No system of demo with a score is called cpjku/huge"),
+        (("cpjku/good", "cpjku/huge"), "No system with a score is called cpjku/huge"),
+        (("cpjku/good", "cpjku/huge", "--track", "demo"), "No system of demo with a score is called cpjku/huge"),
+        (("cpjku/bare", "cpjku/elsewhere"), "are on no track together"),
+        (("cpjku/twice", "cpjku/good"), "Choose with --track: dcase2024-task1, demo."),
         (("cpjku/good", "cpjku/bare", "--track", "dcase2024"), "has no results of the track dcase2024"),
     ],
 )
@@ -97,6 +100,9 @@ def test_what_cannot_be_compared_is_said_in_a_sentence(
     words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path / "results", predicted("good", 2.0), result("bare"), failure("huge"))
+    for system in ("good", "twice", "elsewhere"):
+        write(tmp_path / "results", result(system, track="dcase2024-task1"))
+    write(tmp_path / "results", result("twice"))
     assert run(*words, "--results", tmp_path / "results", "--out", tmp_path / "site") == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "results" / "demo" / pairs.FILE).exists()
