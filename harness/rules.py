@@ -110,7 +110,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "config.path",
         "A file or folder that a setting names exists.",
-        "harness.child:_found",
+        "harness.child:_opened",
         "from pathlib import Path\n\n\nclass Config(contract.Config):\n    width: int = 8\n    steps: int = 1\n"
         "    weights: Path = Path('nowhere.pt')",
     ),

@@ -60,7 +60,6 @@ def test_a_network_behind_a_preset_costs_what_it_costs_alone(name: str) -> None:
     assert found.macs == alone.macs == 4 * 9 * height * width + 40
     assert found.parameter_bytes == alone.parameter_bytes == 4 * (36 + 40 + 10)
     assert (found.parameters, found.official_macs) == (alone.parameters, alone.official_macs)
-    assert found.uncounted == alone.uncounted == {}
     assert found.frontend_macs > 1_000_000  # it did work, which nobody pays for
 
 
