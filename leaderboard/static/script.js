@@ -44,7 +44,7 @@
   }
 
   // A browser lays out the rows of a long table as they come into view, and shows the others to screen readers without
-  // their cells. So those are laid out too, a few at a time, whenever nothing else is to be done.
+  // their cells. So those are laid out too, a few at a time, whenever a second has passed and nothing else is to be done.
   const idle = window.requestIdleCallback || ((work) => setTimeout(work, 50));
 
   function fill(view) {
@@ -56,7 +56,7 @@
       waiting.splice(0, 10).forEach((row) => row.classList.add("whole"));
       if (waiting.length) idle(some);
     };
-    idle(some);
+    setTimeout(() => idle(some), 1000);
   }
 
   function prepare(table) {
