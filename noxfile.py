@@ -109,7 +109,14 @@ def _install_from_debian(session: nox.Session, packages: list[str]) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Benchmarks, run alone on the machine; figures go to reports/benchmarks/: nox -s bench [-- pytest options]."""
+    """How fast an entry's systems are beside the official baseline: nox -s bench -- ENTRY [--compare REF]."""
+    install(session)
+    session.run("python", "-m", "harness", "bench", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """This project's own speed, alone on the machine: nox -s benchmarks [-- pytest options]."""
     install(session, "tests")
     Path("reports/benchmarks").mkdir(parents=True, exist_ok=True)
     session.run(

@@ -74,10 +74,9 @@ def match(metric: Tensor, r: int, *, class_token: bool = False, distillation_tok
     distillation token position 1. Tokens that stay are ordered: A by position (by similarity where there is no class
     token), then B; with both protected tokens these two first.
     """
-    protected = class_token + distillation_token
     n = metric.shape[1]
-    r = min(r, (n - protected) // 2)
-    if r <= 0:
+    r = merged(n, r, class_token + distillation_token)
+    if not r:
         return None
     metric = F.normalize(metric, dim=-1)
     scores = metric[:, ::2] @ metric[:, 1::2].transpose(1, 2)
@@ -94,6 +93,26 @@ def match(metric: Tensor, r: int, *, class_token: bool = False, distillation_tok
     even = 2 * stay
     parts = [even[:, :1], odd[:, :1], even[:, 1:], odd[:, 1:]] if distillation_token else [even, odd]
     return Matching(torch.cat(parts, dim=1), 2 * gone, stay.shape[1] + partner.gather(1, gone))
+
+
+def merged(n: int, r: int, protected: int) -> int:
+    """How many of `n` tokens a step merges when it is asked for `r`: at most half of those that are not protected."""
+    return max(0, min(r, (n - protected) // 2))
+
+
+def tokens_left(n: int, r: Reduction, depth: int = 12, protected: int = 2) -> list[int]:
+    """Tokens after each of `depth` blocks, from `n` with the protected ones; the last is what the head sees.
+
+    AST has 12 blocks and protects two tokens (one with `tokens="class"`).
+
+    >>> tokens_left(146, 16)
+    [130, 114, 98, 82, 66, 50, 34, 18, 10, 6, 4, 3]
+    """
+    found = []
+    for asked in schedule(r, depth):
+        n -= merged(n, asked, protected)
+        found.append(n)
+    return found
 
 
 @dataclass

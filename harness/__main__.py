@@ -58,11 +58,22 @@ def evaluate(options: argparse.Namespace, reporter: Reporter) -> bool:
         fine = evaluation.evaluate(
             options.entry, options.track, _choice(options), places, hands, dry_run=options.dry_run
         )
+        if not (options.dry_run or options.quick or options.no_timing):
+            fine = _timed(options, places, hands) and fine
     if not options.dry_run:
         report = site.build([places.results], options.out)
         name = tracks.load(options.track)[0].name
         reporter.say(f"page: {report.tracks.get(name, report.index)}")
     return fine
+
+
+def _timed(options: argparse.Namespace, places: Places, hands: Hands) -> bool:
+    """A first look at the speed of what was evaluated."""
+    from harness.throughput import bench as throughput  # noqa: PLC0415 - pytest, which few commands need
+    from harness.throughput.timing import Effort  # noqa: PLC0415
+
+    asked = throughput.Asked(options.entry, options.track, _choice(options), places)
+    return throughput.after_evaluation(asked, hands, Effort(sittings=3, seconds=1.5))
 
 
 def study(options: argparse.Namespace, reporter: Reporter) -> bool:
@@ -91,6 +102,18 @@ def check(options: argparse.Namespace, reporter: Reporter) -> bool:
     with Nursery() as nursery:
         hands = Hands(nursery, reporter)
         return evaluation.check(options.entry, options.track, _choice(options), _places(options), hands)
+
+
+def bench(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """How fast systems are beside the official baseline, by a clock that they cannot reach."""
+    from harness.throughput import bench as throughput  # noqa: PLC0415 - pytest, which few commands need
+    from harness.throughput.timing import Effort  # noqa: PLC0415
+
+    asked = throughput.Asked(options.entry, options.track, _choice(options), _places(options))
+    effort = Effort(sittings=options.sittings, seconds=options.seconds)
+    with Nursery() as nursery:
+        hands = Hands(nursery, reporter)
+        return throughput.bench(asked, hands, effort, untrained=options.untrained, compare=options.compare)
 
 
 def new(options: argparse.Namespace, reporter: Reporter) -> bool:
@@ -142,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     _evaluate_options(_verb(verbs, "evaluate", evaluate))
     _study_options(_verb(verbs, "study", study))
     _entry_options(_verb(verbs, "check", check))
+    _bench_options(_verb(verbs, "bench", bench))
     data_verbs.add(verbs.add_parser("data", help=DATA, description=DATA, epilog=EPILOG))
     making = _verb(verbs, "new", new)
     making.add_argument("name", help="name of the new entry: letters, digits, - and _")
@@ -203,7 +227,26 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", nargs="+", action="extend", metavar="SPLIT", help="training splits (default: the track's)"
     )
-    parser.add_argument("--quick", action="store_true", help="the smallest split and one seed; not official")
+    parser.add_argument("--quick", action="store_true", help="the smallest split and one seed; not official, not timed")
+    parser.add_argument("--no-timing", action="store_true", help="leave the speed of the systems for `bench`")
+
+
+def _bench_options(parser: argparse.ArgumentParser) -> None:
+    _entry_options(parser)
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--splits", type=Path, metavar="DIR", help="folder of the split lists")
+    parser.add_argument("--results", type=Path, default=Path("reports/results"), metavar="DIR")
+    parser.add_argument("--untrained", action="store_true", help="do not look for trained weights")
+    parser.add_argument("--sittings", type=_count, default=5, metavar="N", help="fresh processes, N times (default: 5)")
+    parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="of rounds in a sitting (default: 4)")
+    parser.add_argument("--compare", type=Path, metavar="REF", help="an earlier speed-….json, or a folder of results")
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError("give a whole number of 1 or more")
+    return number
 
 
 def _study_options(parser: argparse.ArgumentParser) -> None:

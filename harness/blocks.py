@@ -79,6 +79,24 @@ class Blocks:
             labels_of_clip=label,
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The blocks of several lists of clips, one behind the other; what stands in two lists counts as two."""
+        devices = tuple(sorted({device for part in parts for device in part.devices}))
+        blocks = np.cumsum([0, *(len(part) for part in parts)])
+        places = np.cumsum([0, *(len(part.locations) for part in parts)])
+        heard = [np.array([devices.index(name) for name in part.devices])[part.device] for part in parts]
+        return cls(
+            location=np.concatenate([part.location + start for part, start in zip(parts, places, strict=False)]),
+            label=np.concatenate([part.label for part in parts]),
+            device=np.concatenate(heard),
+            clips=np.concatenate([part.clips for part in parts]),
+            locations=tuple(name for part in parts for name in part.locations),
+            devices=devices,
+            of_clip=np.concatenate([part.of_clip + start for part, start in zip(parts, blocks, strict=False)]),
+            labels_of_clip=np.concatenate([part.labels_of_clip for part in parts]),
+        )
+
     def write(self, path: Path) -> None:
         """The clips' locations, labels and devices as an npz, the same bytes for the same clips."""
         buffer = BytesIO()

@@ -28,7 +28,7 @@ from harness.files import replacing
 from harness.job import LOGITS, SNAPSHOT_LOGITS, TRAINED, WORK, Answer, Job, TeacherFiles, TrainingFiles
 from harness.nursery import Nursery
 from harness.outcomes import Mistake, Outcome
-from harness.plan import Cell, Choice
+from harness.plan import Cell, Choice, System
 from harness.process import Allowance, OnProgress
 from harness.results import Digests, Reason, Result, StageRecord
 from harness.scoring import Scores
@@ -90,8 +90,8 @@ def stores(one: Cell, ground: Ground) -> tuple[Layout, TestClips]:
     """Where the training and the test clips of a cell are packed."""
     rate, seconds = one.system.check.sample_rate, ground.track.clip_seconds
     assert rate is not None  # noqa: S101 - a check that ended well has it
-    training = store.layout(ground.dataset, rate, seconds, "int16", ground.cache)
-    return training, test_clips.shuffled(ground.dataset, rate, seconds, ground.cache)
+    training = store.layout(ground.dataset, one.test, rate, seconds, "int16", ground.cache)
+    return training, test_clips.shuffled(ground.dataset, one.test, rate, seconds, ground.cache)
 
 
 def known_result(one: Cell, key: str, ground: Ground) -> Result | None:
@@ -225,32 +225,32 @@ def _recorded(ready: Ready, ground: Ground, answers: Mapping[str, Answer]) -> Re
         return result
     logits = ready.test.in_list_order(np.load(ready.folder(ground) / LOGITS))
     by_epoch = {
-        int(path.stem.rpartition("-")[2]): _scored(ready.test.in_list_order(np.load(path)), ground)
+        int(path.stem.rpartition("-")[2]): _scored(ready.test.in_list_order(np.load(path)), ready.cell, ground)
         for path in sorted(ready.folder(ground).glob(SNAPSHOT_LOGITS.format(epoch="*")))
     }
-    result = result.model_copy(update={"scores": _scored(logits, ground), "snapshots": dict(sorted(by_epoch.items()))})
+    scores = _scored(logits, ready.cell, ground)
+    result = result.model_copy(update={"scores": scores, "snapshots": dict(sorted(by_epoch.items()))})
     training = curves.read(ready.folder(ground) / WORK / curves.METRICS)
-    results.write(result, ground.results, logits, _blocks(ground), training.csv() if training else None)
+    results.write(result, ground.results, logits, _blocks(ready.cell, ground), training.csv() if training else None)
     return result
 
 
-def _blocks(ground: Ground) -> Blocks:
+def _blocks(cell: Cell, ground: Ground) -> Blocks:
     """The test clips in list order, by location, class and device."""
-    dataset = ground.dataset
-    test = dataset.test
+    dataset, test = ground.dataset, cell.test
     return Blocks.of(dataset.locations[test].tolist(), dataset.labels[test], dataset.devices[test].tolist())
 
 
-def _scored(logits: NDArray[np.float32], ground: Ground) -> Scores:
+def _scored(logits: NDArray[np.float32], cell: Cell, ground: Ground) -> Scores:
     dataset, track = ground.dataset, ground.track
-    devices = dataset.devices[dataset.test].tolist()
-    return scoring.score(logits, dataset.labels[dataset.test], devices, track.labels, track.device_groups)
+    devices = dataset.devices[cell.test].tolist() if track.device_groups else None
+    return scoring.score(logits, dataset.labels[cell.test], devices, track.labels, track.device_groups)
 
 
 def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mapping[str, Answer]) -> Result:
     submission, system = cell.system.entry.submission, cell.system.entry.system(cell.system.name)
     outcome, reason = _end(answers)
-    reason = _without_folders(reason, cell, ground) if reason else None
+    reason = without_folders(reason, cell, ground) if reason else None
     complexities = [answer.complexity for answer in answers.values() if answer.complexity]
     weights = next((answer.weights for answer in answers.values() if answer.weights), None)
     accelerator = next((answer.accelerator for answer in answers.values() if answer.accelerator), None)
@@ -297,9 +297,10 @@ def _end(answers: Mapping[str, Answer]) -> tuple[Outcome, Reason | None]:
     return last.outcome, last.reason
 
 
-def _without_folders(reason: Reason, cell: Cell, ground: Ground) -> Reason:
+def without_folders(reason: Reason, cell: Cell | System, ground: Ground) -> Reason:
     """The reason without the names of this machine's folders: results are published."""
-    folders = (cell.system.entry.folder.parent, ground.typed_in, ground.cache)
+    system = cell.system if isinstance(cell, Cell) else cell
+    folders = (system.entry.folder.parent, ground.typed_in, ground.cache)
     words = reason.model_dump()
     for folder in folders:
         words = {name: text.replace(f"{folder}/", "") for name, text in words.items()}

@@ -43,6 +43,7 @@ class Config(BaseModel):
 class Task:
     """What is to be told apart: the track's labels in their official order, the length of a clip, the known devices.
 
+    There are no known devices where nobody knows what clips were recorded with; each is then called "unknown".
     `device_revealed` is True on tracks that tell a system which device recorded a test clip (2025); one that nobody has
     heard before is called "unknown".
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,12 +57,11 @@ def check(entry_folder: Path, track_name: str, choice: Choice, places: Places, h
         if system.check.complexity:
             show_table(tables.module_rows(system.check.complexity), tables.MODULES)
     show_table(tables.complexity_rows(systems, track.rules), tables.COMPLEXITY)
-    for system in systems:
-        for note in tables.complexity_notes(system):
-            hands.reporter.say(note)
-        if system.check.reason:
-            reason = system.check.reason
-            hands.reporter.say(f"{system.name}: {reason.problem} {reason.remedy} [{reason.rule}]")
+    for line in (
+        *(note for system in systems for note in tables.complexity_notes(system)),
+        *tables.check_reasons(systems),
+    ):
+        hands.reporter.say(line)
     return all(system.check.outcome is Outcome.OK for system in systems)
 
 
@@ -77,7 +76,7 @@ def evaluate(
     read = entry.read(entry_folder)
     require_writable(places.cache, "The cache folder")
     require_writable(places.results, "The results folder")
-    command = partial(_command, changed=read.folder, track_name=track_name, choice=choice, places=places)
+    command = partial(typed, "evaluate", changed=read.folder, track_name=track_name, choice=choice, places=places)
     reading = dataset_of.to_plan_with if dry_run else dataset_of.read
     dataset = reading(track, track_folder, places.data, places.lists, places.cache, hands.reporter)
     ground = Ground(track, dataset, choice, places.results, places.cache, places.typed_in, command)
@@ -88,9 +87,9 @@ def evaluate(
     return drawing.show(cells, ground)
 
 
-def _command(entry_folder: Path, *, changed: Path, track_name: str, choice: Choice, places: Places) -> str:
-    """What to type to walk these cells again, less split and seed; folders of this machine are left out."""
-    words = ["nox", "-s", "evaluate", "--", _shown(entry_folder, places), "--track", _shown(Path(track_name), places)]
+def typed(verb: str, entry_folder: Path, *, changed: Path, track_name: str, choice: Choice, places: Places) -> str:
+    """What to type to do this again, less system, split and seed; folders of this machine are left out."""
+    words = ["nox", "-s", verb, "--", _shown(entry_folder, places), "--track", _shown(Path(track_name), places)]
     words += ["--data", "DIR"] if places.data else []
     words += ["--preset", choice.preset] if choice.preset else []
     settings = (choice.settings or {}) if entry_folder == changed else {}
@@ -179,10 +178,7 @@ def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:
     """
     refused = [one for one in cells if one.system.check.outcome is not Outcome.OK]
     done: dict[Path, Result] = {one.place: cell.failed_check(one, ground) for one in refused}
-    ready: dict[Path, Ready] = {}
-    for one in cells:
-        if one.place not in done and all(teacher.place in ready for _, teacher in one.teachers):
-            ready[one.place] = _ready(one, ready, ground, hands.reporter)
+    ready = readied([one for one in cells if one.place not in done], ground, hands.reporter)
     known = {place: cell.known_result(each.cell, each.key, ground) for place, each in ready.items()}
     needed = _needed(ready, known, ground)
     for place, found in known.items():
@@ -202,6 +198,15 @@ def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:
     if not waiting and not refused:
         hands.reporter.say("nothing to do: every cell has its result")
     return local.worst(done.values()) is Outcome.OK
+
+
+def readied(cells: Iterable[Cell], ground: Ground, reporter: Reporter) -> dict[Path, Ready]:
+    """The cells with their clips packed, by place; those whose teachers are not among them are left out."""
+    ready: dict[Path, Ready] = {}
+    for one in cells:
+        if all(teacher.place in ready for _, teacher in one.teachers):
+            ready[one.place] = _ready(one, ready, ground, reporter)
+    return ready
 
 
 def _needed(ready: Mapping[Path, Ready], known: Mapping[Path, Result | None], ground: Ground) -> set[Path]:

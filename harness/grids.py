@@ -44,6 +44,7 @@ class Grid(Record):
     title: str = ""
     description: str = ""
     role: Literal["system", "teacher"] = "system"
+    presets: tuple[str, ...] = ()
     config: dict[str, Any] = Field(default_factory=dict)
     needs: tuple[str | dict[str, Any], ...] = ()
 
@@ -77,6 +78,7 @@ class Grid(Record):
                     "title": self.title.format(**labels),
                     "description": self.description.format(**labels),
                     "role": self.role,
+                    "presets": self.presets,
                     "config": self._config(chosen),
                     "needs": [need for template in self.needs for need in _needs(template, chosen)],
                 },

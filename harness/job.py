@@ -10,9 +10,11 @@ from pydantic import Field
 from harness.data.store import Layout
 from harness.outcomes import Outcome
 from harness.results import Complexity, Reason
+from harness.throughput.channel import Shape
 from harness.validated import Record
 
-Stage = Literal["check", "train", "predict"]
+Stage = Literal["check", "train", "predict", "build", "time"]
+"""`build` keeps an untrained classifier as `train` would a trained one; both it and `time` are for throughput."""
 
 
 class TaskWords(Record):
@@ -38,6 +40,13 @@ class TeacherFiles(Record):
     folder: Path
 
 
+class ChannelFiles(Record):
+    """Where the memory and the pipes lie through which a timed process is asked."""
+
+    folder: Path
+    shape: Shape
+
+
 class Job(Record):
     """One stage of one cell.
 
@@ -61,6 +70,7 @@ class Job(Record):
     test: Layout | None = None
     test_devices: tuple[str, ...] | None = None
     planning: bool = False
+    channel: ChannelFiles | None = None
 
     @property
     def answer_file(self) -> Path:
@@ -80,7 +90,7 @@ class Answer(Record):
 
     `config` is the whole configuration with its defaults, `files` the digests of the files it names, `missing` those
     that are not there (`Job.planning`), `weights` the digest of the classifier's tensors, `work_seconds` the time
-    inside the entry's own function.
+    inside the entry's own function, `device_memory_bytes` the most that lay on an accelerator.
     """
 
     outcome: Outcome
@@ -92,6 +102,7 @@ class Answer(Record):
     complexity: Complexity | None = None
     weights: str | None = None
     accelerator: str | None = None
+    device_memory_bytes: int | None = None
     work_seconds: float = 0.0
     seconds: float = 0.0
     peak_memory_bytes: int = 0

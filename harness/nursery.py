@@ -98,10 +98,6 @@ class Nursery:
         self._answers = _Lines(self._process.stdout.fileno())
 
 
-FEW = 2
-"""Trainings of one command from which on their children are given what torch.optim imports."""
-
-
 class _Lines:
     """Lines that come through a pipe."""
 
@@ -130,12 +126,8 @@ def main() -> None:
     die_with_parent()
     from harness import child  # noqa: PLC0415 - the import this process exists for
 
-    trainings = 0
     for line in sys.stdin.buffer:
         job_file = Path(os.fsdecode(line.rstrip(b"\n")))
-        trainings += job_file.name.startswith("train")
-        if trainings == FEW:
-            pass
         pid = os.fork()
         if pid == 0:
             try:

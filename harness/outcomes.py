@@ -62,3 +62,9 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     if close:
         return f'Did you mean "{close[0]}"?'
     return f"Valid names: {', '.join(names) or 'none'}."
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "no message."

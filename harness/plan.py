@@ -73,6 +73,7 @@ class System:
 class Cell:
     """System x track x split x seed. `rows` are the training clips, None where the track names no training list.
 
+    `test` are the test clips of its split: in cross-validation each split has its own.
     `teachers` are the cells it learns from, of the same split, by the names that `run.teachers` has for them.
     """
 
@@ -80,6 +81,7 @@ class Cell:
     split: str
     seed: int
     rows: Rows | None
+    test: Rows
     identity: Identity
     teachers: tuple[tuple[str, Cell], ...] = ()
 
@@ -189,7 +191,7 @@ def cells(systems: Iterable[System], track: Track, dataset: Dataset, choice: Cho
         )
         settings = choice.settings if system.entry.folder == changed else None
         identity = identity_of(system.entry.name, system.name, track, split, seed, choice, settings)
-        one = Cell(system, split, seed, dataset.splits.get(split), identity, teachers)
+        one = Cell(system, split, seed, dataset.splits.get(split), dataset.test_of(split), identity, teachers)
         return found.setdefault(one.place, one)
 
     for system in systems:
@@ -209,7 +211,7 @@ def digests(
         files=cell.system.check.files or {},
         teachers=dict(teachers or {}),
         training_list=None if cell.rows is None else list_digest(dataset, cell.rows),
-        test_list=list_digest(dataset, dataset.test),
+        test_list=list_digest(dataset, cell.test),
         data=data_digest(*training, test.fingerprint),
     )
 
@@ -228,6 +230,7 @@ def list_digest(dataset: Dataset, rows: Rows) -> str:
 
 def key(cell: Cell, track: Track, found: Digests, device: str) -> str:
     """The digest of everything that decides the cell's numbers; the order of what was typed does not matter."""
+    how = [] if track.length == "exact" else [track.length]
     return digest_of_value(
         {
             "contract": CONTRACT_VERSION,
@@ -235,7 +238,7 @@ def key(cell: Cell, track: Track, found: Digests, device: str) -> str:
             "digests": found.model_dump(exclude={"weights"}),
             "config": cell.system.check.config,
             "task": task_words(track).model_dump(),
-            "track": [track.name, track.version, track.batch_size, track.device_groups],
+            "track": [track.name, track.version, track.batch_size, track.device_groups, *how],
             "rules": rules(track),
             "seed": cell.seed,
             "device": device,

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 from pydantic import ValidationError
 
+from harness import machine
 from harness.files import write_bytes
 from harness.job import Answer, Job
 from harness.lifeline import adopt_orphans
@@ -42,7 +43,7 @@ class Allowance:
 
 
 @dataclass
-class _Watch:
+class Watch:
     """What has been seen of a child; `others` are the processes below this one that do not belong to it."""
 
     deadline: float = 0.0
@@ -57,29 +58,28 @@ def run(job: Job, allowance: Allowance, nursery: Nursery, on_progress: OnProgres
 
     KeyboardInterrupt ends the child first and is raised again.
     """
-    adopt_orphans()
-    job.folder.mkdir(parents=True, exist_ok=True)
-    job_file = job.folder / f"{job.stage}.job.json"
-    for left in (job.answer_file, job.progress_file, job.log_file):
-        left.unlink(missing_ok=True)
-    write_bytes(job_file, job.model_dump_json(indent=1).encode())
     start = time.monotonic()
-    watch = _Watch()
+    watch = Watch()
     try:
-        with _started(job_file, nursery, watch) as child:
+        with machine.shared(), started(job, nursery, watch) as child:
             watch.deadline = time.monotonic() + allowance.seconds
             _attend(child, job, allowance, watch, on_progress)
     except NurseryDied:
         watch.status = -signal.SIGKILL
     took = {"seconds": time.monotonic() - start, "peak_memory_bytes": watch.peak_memory}
-    answer = _read_answer(job, watch).model_copy(update=took)
+    answer = read_answer(job, watch).model_copy(update=took)
     write_bytes(job.answer_file, answer.model_dump_json(indent=1).encode())
     return answer
 
 
 @contextmanager
-def _started(job_file: Path, nursery: Nursery, watch: _Watch) -> Iterator[Child]:
-    """The child process; when the block is left, however that happens, nothing of it is left running."""
+def started(job: Job, nursery: Nursery, watch: Watch) -> Iterator[Child]:
+    """The child process of a job; when the block is left, however that happens, nothing of it is left running.
+
+    Where two of them run at once, both nurseries must be ready before the first is started.
+    """
+    adopt_orphans()
+    job_file = _prepared(job)
     nursery.ready()
     watch.others = frozenset(process.pid for process in _descendants())
     child = nursery.launch(job_file)
@@ -89,7 +89,17 @@ def _started(job_file: Path, nursery: Nursery, watch: _Watch) -> Iterator[Child]
         _end(child, watch)
 
 
-def _attend(child: Child, job: Job, allowance: Allowance, watch: _Watch, on_progress: OnProgress | None) -> None:
+def _prepared(job: Job) -> Path:
+    """The job's file; what an earlier run has left is taken away."""
+    job.folder.mkdir(parents=True, exist_ok=True)
+    for left in (job.answer_file, job.progress_file, job.log_file):
+        left.unlink(missing_ok=True)
+    path = job.folder / f"{job.stage}.job.json"
+    write_bytes(path, job.model_dump_json(indent=1).encode())
+    return path
+
+
+def _attend(child: Child, job: Job, allowance: Allowance, watch: Watch, on_progress: OnProgress | None) -> None:
     """Waits for the child; ends the wait with a verdict when it takes more than it may."""
     next_look = 0.0
     shown = b""
@@ -102,7 +112,7 @@ def _attend(child: Child, job: Job, allowance: Allowance, watch: _Watch, on_prog
     _pass_on(job, shown, on_progress)
 
 
-def _excess(job: Job, allowance: Allowance, watch: _Watch) -> tuple[Outcome, Reason] | None:
+def _excess(job: Job, allowance: Allowance, watch: Watch) -> tuple[Outcome, Reason] | None:
     """What the child has too much of, if anything."""
     family = _family(watch.others)
     memory = sum(_private_memory(process) for process in family)
@@ -154,7 +164,7 @@ def _pass_on(job: Job, shown: bytes, on_progress: OnProgress | None) -> bytes:
     return content
 
 
-def _end(child: Child, watch: _Watch) -> None:
+def _end(child: Child, watch: Watch) -> None:
     """Terminates the child's group if it still runs, then kills whatever is left of its family."""
     if child.status is None:
         _signal_group(child.pid, signal.SIGTERM)
@@ -178,7 +188,7 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-def _read_answer(job: Job, watch: _Watch) -> Answer:
+def read_answer(job: Job, watch: Watch) -> Answer:
     """The child's own answer, or what its end says when it left none."""
     if watch.verdict is not None:
         outcome, reason = watch.verdict

@@ -31,6 +31,9 @@ from harness.validated import Record
 
 SCHEMA_VERSION = 2
 
+SPEED_PREFIX = "speed-"
+"""How the names of speeds begin, which lie beside results (see `throughput.speed`)."""
+
 
 class ModuleCost(Record):
     """A module's own cost, its submodules' aside, so that rows add up to the whole. Shapes are those of one clip."""
@@ -277,8 +280,13 @@ def _document(content: bytes) -> dict[str, Any]:
 def read_all(folders: Sequence[Path]) -> Iterator[tuple[Path, Result | Damaged]]:
     """Every record under the folders with its path, in the order of the paths."""
     for folder in folders:
-        for path in sorted(folder.rglob("*.json")):
+        for path in files(folder):
             yield path, read(path)
+
+
+def files(folder: Path) -> list[Path]:
+    """The files of a folder that are to be results, in their order; speeds are records of another kind."""
+    return sorted(path for path in folder.rglob("*.json") if not path.name.startswith(SPEED_PREFIX))
 
 
 def _key_of(predictions: Path) -> str | None:

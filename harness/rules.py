@@ -62,31 +62,31 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "contract.config",
         "`Config` is a subclass of `contract.Config`.",
-        "harness.child:_require_contract",
+        "harness.child.entries:_require_contract",
         "class Config:\n    width = 8\n    steps = 1",
     ),
     Rule(
         "contract.function",
         "`build`, `train` and `predict` are functions.",
-        "harness.child:_require_contract",
+        "harness.child.entries:_require_contract",
         "predict = None",
     ),
     Rule(
         "contract.signature",
         "`build(config, task)`, `train(classifier, data, run)` and `predict(classifier, clips)` can be called so.",
-        "harness.child:_require_contract",
+        "harness.child.entries:_require_contract",
         "def predict(classifier):\n    return classifier",
     ),
     Rule(
         "contract.classifier",
         "`build` and `train` return a `contract.Classifier`.",
-        "harness.child:_require_classifier",
+        "harness.child.entries:require_classifier",
         "def build(config, task):\n    return nn.Linear(40, task.n_classes)",
     ),
     Rule(
         "contract.sample_rate",
         "A classifier's `sample_rate` is a whole number of samples a second.",
-        "harness.child:_require_classifier",
+        "harness.child.entries:require_classifier",
         "def build(config, task):\n    return Classifier(Energy(), nn.Linear(40, task.n_classes), 8000.5)",
     ),
     Rule(
@@ -98,7 +98,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "contract.save",
         "What `train` returns can be saved: its classes stand at the top level of the entry's files.",
-        "harness.child:_save",
+        "harness.child.kept:save",
         "def train(classifier, data, run):\n    classifier.last = lambda logits: logits\n    return classifier",
     ),
     Rule(
@@ -110,7 +110,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "config.path",
         "A file or folder that a setting names exists.",
-        "harness.child:_opened",
+        "harness.child.entries:opened",
         "from pathlib import Path\n\n\nclass Config(contract.Config):\n    width: int = 8\n    steps: int = 1\n"
         "    weights: Path = Path('nowhere.pt')",
     ),
@@ -223,5 +223,49 @@ RULES: tuple[Rule, ...] = (
         "harness.process:_excess",
         "def train(classifier, data, run):\n    import os, time\n    for _ in range(400):\n        if os.fork() == 0:\n"
         "            time.sleep(100)\n    time.sleep(100)",
+    ),
+    Rule(
+        "speed.answers",
+        "While a system is timed it gives the logits that it is scored by, for clips that nobody has heard before.",
+        "harness.throughput.honesty:require_same",
+        "def predict(classifier, clips):\n    import pathlib\n    logits = classifier(clips.waveforms)\n"
+        "    return -logits if pathlib.Path('time.job.json').exists() else logits",
+    ),
+    Rule(
+        "speed.known",
+        "Clips of the test list take as long as others.",
+        "harness.throughput.honesty:require_unforeseen",
+        "def predict(classifier, clips):\n    keys = [clip.numpy().tobytes() for clip in clips.waveforms]\n"
+        "    return torch.stack([KEPT[key] for key in keys])",
+    ),
+    Rule(
+        "speed.impossible",
+        "Nobody does four times as many multiply-accumulates a second as the fastest product of matrices here.",
+        "harness.throughput.honesty:require_possible",
+        "def predict(classifier, clips):\n    return KEPT[clips.waveforms.shape]",
+    ),
+    Rule(
+        "speed.processes",
+        "A system that is timed starts no processes of its own.",
+        "harness.throughput.asking:Asking.require_untouched",
+        "import os\n\nif os.fork() == 0:\n    while True:\n        pass",
+    ),
+    Rule(
+        "speed.meddling",
+        "No system changes which cores another one may use, or its priority.",
+        "harness.throughput.asking:Asking.require_untouched",
+        "def predict(classifier, clips):\n    os.setpriority(os.PRIO_PROCESS, other, 19)\n    ...",
+    ),
+    Rule(
+        "speed.time",
+        "A system is timed within the track's time.",
+        "harness.throughput.asking:Asking.ask",
+        "def predict(classifier, clips):\n    time.sleep(1000)",
+    ),
+    Rule(
+        "speed.ended",
+        "A system that is timed answers until nobody asks any more.",
+        "harness.throughput.asking:Asking.ask",
+        "def predict(classifier, clips):\n    os._exit(0)",
     ),
 )

@@ -39,6 +39,17 @@ Made by `python -m harness rules`; do not edit. Every refusal ends with the id o
   holds other tensors, learnable or not, is counted in full.
 * Statistics of batch normalisation are free as far as there are channels of layers or features for them to fold into.
 * Operations that are free one by one may together be at most a quarter of the limit on MACs.
+
+## What is timed
+
+* `predict`, from waveforms in memory to logits in memory, one clip at a time and in the track's batch. The clock runs
+  in a process that imports no entry; the system stands still (SIGSTOP) but while it is asked.
+* Every round has clips that nobody has heard before: two test clips, mixed. A quarter of the rounds has test clips as
+  they are, which must get the logits that were scored and count for nothing else. A sample of all answers is predicted
+  again by the path that is counted and scored.
+* The official 2024 baseline is timed in the same run, in turns. The figure that compares is the ratio to it; its 95 %
+  interval is over sittings, each with processes that were started anew. Figures of different hardware never compare.
+* Calls before the first turn (three) and at every later one (one) do not count. Other commands wait meanwhile.
 """
 
 TITLES = {

@@ -41,7 +41,8 @@ class Scores(Record):
     """All scores of one cell. Accuracies are in 0…1, losses in nats.
 
     `confusion[i][j]` counts clips of class i taken for class j. `seen_unseen_gap` is the accuracy of the group `seen`
-    minus that of `unseen`, None where the track has no such groups.
+    minus that of `unseen`, None where the track has no such groups. Where nobody knows the devices of the clips,
+    `per_device` and `per_group` are empty and `worst_device` is None.
     """
 
     clips: int
@@ -52,7 +53,7 @@ class Scores(Record):
     per_class: dict[str, ClassScore]
     per_device: dict[str, PartScore]
     per_group: dict[str, PartScore]
-    worst_device: str
+    worst_device: str | None
     seen_unseen_gap: float | None
     confusion: list[list[int]]
 
@@ -60,21 +61,22 @@ class Scores(Record):
 def score(
     logits: ArrayLike,
     labels: ArrayLike,
-    devices: Sequence[str],
+    devices: Sequence[str] | None,
     names: Sequence[str],
     groups: Mapping[str, Sequence[str]],
 ) -> Scores:
     """Scores of `logits` (clips, classes) against `labels` (clips,); `names` are classes, `groups` of devices.
 
+    `devices` (clips,) is None where nobody knows them.
     Raises ValueError for no clips and for arrays that do not fit together: an empty score is an error, not a NaN.
     """
     z = np.asarray(logits, dtype=np.float64)
     y = np.asarray(labels, dtype=np.int64)
     _require_fit(z, y, devices, names)
     log_p = log_softmax(z, axis=1)
-    device = np.asarray(devices)
-    per_device = {name: _part(log_p, y, device == name) for name in sorted(set(devices))}
-    members = {name: np.isin(device, list(group)) for name, group in groups.items()}
+    device = np.asarray(devices or ())
+    per_device = {name: _part(log_p, y, device == name) for name in sorted(set(devices or ()))}
+    members = {name: np.isin(device, list(group)) for name, group in groups.items()} if devices else {}
     per_group = {name: _part(log_p, y, mask) for name, mask in members.items() if mask.any()}
     return Scores(
         **_part(log_p, y, np.ones(len(y), dtype=bool)).model_dump(),
@@ -82,17 +84,18 @@ def score(
         per_class=_per_class(log_p, y, names),
         per_device=per_device,
         per_group=per_group,
-        worst_device=min(per_device, key=lambda name: per_device[name].accuracy),
+        worst_device=min(per_device, key=lambda name: per_device[name].accuracy, default=None),
         seen_unseen_gap=_gap(per_group),
         confusion=confusion_matrix(predicted(log_p), y, len(names)).tolist(),
     )
 
 
-def _require_fit(z: Floats, y: Ints, devices: Sequence[str], names: Sequence[str]) -> None:
+def _require_fit(z: Floats, y: Ints, devices: Sequence[str] | None, names: Sequence[str]) -> None:
     if z.ndim != 2 or not len(z) or z.shape[1] != len(names):
         raise ValueError(f"logits have shape {z.shape}; (clips, {len(names)}) with at least one clip is needed")
-    if len(y) != len(z) or len(devices) != len(z):
-        raise ValueError(f"{len(z)} rows of logits, {len(y)} labels and {len(devices)} devices do not fit together")
+    known = len(z) if devices is None else len(devices)
+    if len(y) != len(z) or known != len(z):
+        raise ValueError(f"{len(z)} rows of logits, {len(y)} labels and {known} devices do not fit together")
     if y.min() < 0 or y.max() >= len(names):
         raise ValueError(f"labels lie in 0…{len(names) - 1}; these reach from {y.min()} to {y.max()}")
     if not np.isfinite(z).all():

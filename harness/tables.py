@@ -124,6 +124,12 @@ def _score_row(result: Result) -> Row:
     )
 
 
+def check_reasons(systems: Iterable[System]) -> list[str]:
+    """Why systems did not pass their check."""
+    failed = [(system.name, system.check.reason) for system in systems]
+    return [f"{name}: {reason.problem} {reason.remedy} [{reason.rule}]" for name, reason in failed if reason]
+
+
 def reasons(results: Iterable[Result]) -> list[str]:
     """One line for each way in which cells failed, with how many did."""
     lines: dict[str, int] = {}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.outcomes import Outcome
 from harness.results import Reason, Result
+from harness.throughput.speed import Speed
 from harness.tracks import Track
-from leaderboard import eligibility, ranking
+from leaderboard import eligibility, ranking, speeds
 from leaderboard.rows import Cell, Row, gather, named, row_key, settings_text, system_key
 
 UNKNOWN_TRACK = "the rules of this track are not known here"
@@ -32,7 +33,8 @@ class Board:
     """The leaderboard of one track. `track` is None where its name is not known; then nothing is ranked.
 
     `required` are the splits that the ranking is over; `splits`, `groups` and `devices` those that results have,
-    in the track's order. `superseded` are results that a newer one of the same cell took the place of.
+    in the track's order. `superseded` are results that a newer one of the same cell took the place of. `hardware` is
+    what speeds are shown of, `test_lists` the digest of the clips that most results of each split were tested on.
     """
 
     name: str
@@ -47,6 +49,13 @@ class Board:
     teachers: tuple[Row, ...]
     failures: tuple[Failure, ...]
     superseded: tuple[Cell, ...]
+    hardware: str | None = None
+    test_lists: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def folds(self) -> bool:
+        """Whether the splits are folds of a cross-validation, each tested on clips of its own."""
+        return bool(self.track and self.track.folds)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -60,7 +69,7 @@ class Board:
         return (*shown, *self.superseded)
 
 
-def boards(cells: Iterable[Cell], tracks: Mapping[str, Track]) -> tuple[Board, ...]:
+def boards(cells: Iterable[Cell], tracks: Mapping[str, Track], timed: Sequence[Speed] = ()) -> tuple[Board, ...]:
     """A board for each track that has results: newest edition first, made data after real, unknown tracks last.
 
     Raises AssertionError when a result is in no place or in two.
@@ -69,7 +78,7 @@ def boards(cells: Iterable[Cell], tracks: Mapping[str, Track]) -> tuple[Board, .
     by_track: dict[str, list[Cell]] = {}
     for cell in read:
         by_track.setdefault(cell.result.identity.track, []).append(cell)
-    made = [board(name, found, tracks.get(name)) for name, found in by_track.items()]
+    made = [board(name, found, tracks.get(name), timed) for name, found in by_track.items()]
     _require_one_place(read, made)
     return tuple(sorted(made, key=_order))
 
@@ -95,15 +104,18 @@ def _order(one: Board) -> tuple[bool, bool, int, str]:
     return False, one.track.dataset == "demo", -rules.year if rules else 0, one.name
 
 
-def board(name: str, cells: Sequence[Cell], track: Track | None) -> Board:
+def board(name: str, cells: Sequence[Cell], track: Track | None, timed: Sequence[Speed] = ()) -> Board:
     """The board of the results of one track, which come in the order in which their systems are to be listed."""
     scored = [cell for cell in cells if _is_scored(cell.result)]
     failed = [cell for cell in cells if not _is_scored(cell.result)]
     splits = _ordered({cell.split for cell in scored}, track.splits if track else ())
     required = _required_splits(track, splits)
     newest, superseded = _newest(scored)
+    by_system = speeds.by_system(timed, name)
     rows = named(gather(group, required) for group in _grouped(newest, splits))
-    mark = _Marker(track, required, newest, failed)
+    rows = [replace(row, speeds=speeds.of(row, by_system)) for row in rows] if by_system else rows
+    test_lists = _usual_test_lists(newest, splits, track)
+    mark = _Marker(track, required, test_lists, failed)
     teachers = [mark(row) for row in rows if _is_teacher(row)]
     systems = [mark(row) for row in rows if not _is_teacher(row)]
     groups, devices = _device_names(rows, track)
@@ -120,6 +132,8 @@ def board(name: str, cells: Sequence[Cell], track: Track | None) -> Board:
         teachers=tuple(teachers),
         failures=_failures(failed, newest),
         superseded=tuple(superseded),
+        hardware=speeds.usual_hardware(rows),
+        test_lists=test_lists,
     )
 
 
@@ -165,10 +179,13 @@ class _Marker:
     """Gives rows every reason why they are not ranked, and the official seeds that they lack."""
 
     def __init__(
-        self, track: Track | None, required: tuple[str, ...], newest: Iterable[Cell], failed: Iterable[Cell]
+        self,
+        track: Track | None,
+        required: tuple[str, ...],
+        test_lists: Mapping[str, str | None],
+        failed: Iterable[Cell],
     ) -> None:
-        self.track, self.required = track, required
-        self.test_list = _usual_test_list(newest)
+        self.track, self.required, self.test_lists = track, required, test_lists
         self.failed: dict[tuple[str, str, str], dict[str, Outcome]] = {}
         for cell in failed:
             self.failed.setdefault(system_key(cell.result), {})[cell.split] = cell.result.outcome
@@ -177,9 +194,16 @@ class _Marker:
         if self.track is None:
             return replace(row, marks=(UNKNOWN_TRACK,))
         ended = self.failed.get(system_key(row.newest), {})
-        terms = eligibility.Terms(self.track, self.required, self.test_list, ended)
+        terms = eligibility.Terms(self.track, self.required, self.test_lists, ended)
         notes = eligibility.missing_seeds(row, self.track)
         return replace(row, marks=eligibility.reasons(row, terms), notes=notes)
+
+
+def _usual_test_lists(cells: Sequence[Cell], splits: Iterable[str], track: Track | None) -> dict[str, str | None]:
+    """By split, the digest of the test list that most results have: folds have lists of their own, other splits one."""
+    if track is None or not track.folds:
+        return dict.fromkeys(splits, _usual_test_list(cells))
+    return {split: _usual_test_list(cell for cell in cells if cell.split == split) for split in splits}
 
 
 def _usual_test_list(cells: Iterable[Cell]) -> str | None:

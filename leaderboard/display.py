@@ -79,6 +79,21 @@ def width(value: float) -> str:
     return f"{min(100 * value, 100):.1f}%"
 
 
+def seconds(value: float) -> str:
+    """A time: `4.12 ms`, `1.30 s`."""
+    return f"{value:.3g} s" if value >= 1 else f"{1000 * value:.3g} ms"
+
+
+def times(value: float) -> str:
+    """A ratio: `1.24`."""
+    return f"{value:.3g}"
+
+
+def rate(value: float) -> str:
+    """Clips a second: `5.2`, `1,240`."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def _signed(text: str) -> str:
     return text.replace("-", MINUS)
 
@@ -111,7 +126,8 @@ def ranked_by(board: Board) -> Literal["split", "mean", "weighted_rank", "log_lo
 
 def rule_in_words(board: Board) -> str:
     """How the board is ordered, in a sentence."""
-    over = f"split {board.required[0]}" if len(board.required) == 1 else f"splits {words(board.required)}"
+    name = "fold" if board.folds else "split"
+    over = f"{name} {board.required[0]}" if len(board.required) == 1 else f"{name}s {words(board.required)}"
     by = ranked_by(board)
     if by is None:
         return "Nothing is ranked, because the rules of this track are not known here."
@@ -189,12 +205,22 @@ def test_clips(board: Board) -> str:
     return words(tuple(map(count, board.clips))) or "no"
 
 
+def each(board: Board) -> str:
+    """What a number of test clips is of."""
+    return " in every fold" if board.folds else ""
+
+
+def split_name(board: Board, split: str) -> str:
+    """`split 50`, `fold 2`."""
+    return f"{'fold' if board.folds else 'split'} {split}"
+
+
 def _data(board: Board, track: Track) -> Iterator[Statement]:
     source = track.source
     yield Statement("Data", f"{source.title}. {source.record}." if source else data_title(track))
     if source:
         yield Statement("Licence of the data", source.licence)
-    yield Statement("Test clips", f"{test_clips(board)}; {_classes(track)}")
+    yield Statement("Test clips", f"{test_clips(board)}{each(board)}; {_classes(track)}")
     for name, members in track.device_groups.items():
         yield Statement(f"Device group: {name}", ", ".join(members))
     yield Statement("Seeds", f"official ones: {words(track.seeds)}")

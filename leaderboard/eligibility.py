@@ -12,14 +12,14 @@ from leaderboard.rows import Row
 
 @dataclass(frozen=True)
 class Terms:
-    """What a row has to meet: its track, the splits and the test clips that count.
+    """What a row has to meet: its track, the splits and the test clips that count, by split.
 
     `failed` is how cells of the system ended that have no score, by split.
     """
 
     track: Track
     required: tuple[str, ...]
-    test_list: str | None
+    test_lists: Mapping[str, str | None]
     failed: Mapping[str, Outcome]
 
 
@@ -81,8 +81,8 @@ def _mixed_entry(row: Row, _: Terms) -> str | None:
 
 
 def _other_test_list(row: Row, terms: Terms) -> str | None:
-    lists = {cell.result.digests.test_list for cell in row.cells}
-    return None if lists == {terms.test_list} else "tested on another list of clips than most results here"
+    same = all(cell.result.digests.test_list == terms.test_lists.get(cell.split) for cell in row.cells)
+    return None if same else "tested on another list of clips than most results here"
 
 
 def _not_counted(row: Row, terms: Terms) -> str | None:

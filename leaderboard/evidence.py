@@ -4,46 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
-from harness import results
-from harness.blocks import Blocks, Sums
-from harness.scoring import CALIBRATION_BINS
 from harness.statistics import (
-    REMEMBERED,
-    RESAMPLES,
     Bools,
     Crossing,
     Difference,
     Estimate,
     Few,
-    Floats,
     Measure,
-    Resamples,
     Sample,
     Standing,
     crossings,
-    scored,
-    scored_of,
     standings,
 )
 from leaderboard import ranking
 from leaderboard.boards import Board
+from leaderboard.material import Cells, Material
 from leaderboard.rows import Row
 from leaderboard.workers import spread
 
-MANY = 100
-"""Systems above which a board draws fewer resamples."""
-
-RESAMPLES_OF_MANY = 2_000
-
 AT_ONCE = 64
 """Rows whose replicates are in memory together."""
-
-Cells = Mapping[str, Sequence[int]]
-"""A row's cells: by split, one for each seed, as places in `Material`."""
 
 
 @dataclass(frozen=True)
@@ -81,94 +64,6 @@ class Comparison:
     devices: Mapping[str, Difference]
     classes: Mapping[str, Difference]
     crossings: tuple[Crossing, ...]
-
-
-class Material:
-    """The test clips of a board, draws of their locations, and what its cells scored in each block.
-
-    Cells that were tested on other clips, or whose predictions are missing, are not here.
-    """
-
-    def __init__(self, board: Board, blocks: Blocks, test_list: str) -> None:
-        self.board = board
-        self.blocks = blocks
-        self.resamples = Resamples(blocks, RESAMPLES if len(board.rows) <= MANY else RESAMPLES_OF_MANY)
-        same = [cell for row in board.rows for cell in row.cells if cell.result.digests.test_list == test_list]
-        small = np.uint16 if blocks.clips.max() < 2**16 else np.uint32
-        self.correct = np.zeros((len(same), len(blocks)), dtype=small)
-        self.loss = np.zeros((len(same), len(blocks)), dtype=np.float32)
-        self.reliability = np.zeros((len(same), 3, CALIBRATION_BINS), dtype=np.float32)
-        self.places: dict[Path, int] = {}
-        for at, sums in enumerate(spread(lambda at: Sums.read(same[at].path, same[at].result.key, blocks), len(same))):
-            if sums is not None:
-                self.places[same[at].path] = at
-                self.correct[at], self.loss[at], self.reliability[at] = sums.correct, sums.loss, sums.reliability
-        self._values: dict[tuple[Measure, bytes], Floats] = {}
-        self._means: dict[tuple[tuple[int, ...], ...], Sums] = {}
-
-    def cells(self, row: Row, splits: Iterable[str]) -> Cells | None:
-        """A row's cells by split and seed; None where a split, or the predictions of a cell, are missing."""
-        found: dict[str, list[int]] = {split: [] for split in splits}
-        for cell in row.cells:
-            if cell.split in found:
-                if cell.path not in self.places:
-                    return None
-                found[cell.split].append(self.places[cell.path])
-        return found if found and all(found.values()) else None
-
-    def mean(self, cells: Cells) -> Sums:
-        """The mean over seeds, then over splits, block by block: its scores are the means of the cells' scores."""
-        key = tuple(tuple(seeds) for seeds in cells.values())
-        if key not in self._means:
-            self._means = {} if len(self._means) >= REMEMBERED else self._means
-            self._means[key] = self._mean(cells)
-        return self._means[key]
-
-    def _mean(self, cells: Cells) -> Sums:
-        parts = [(self.correct[seeds].mean(axis=0), self.loss[seeds].mean(axis=0)) for seeds in cells.values()]
-        reliability = np.mean([self.reliability[seeds].mean(axis=0) for seeds in cells.values()], axis=0)
-        correct, loss = (np.stack(part).mean(axis=0).astype(np.float64) for part in zip(*parts, strict=True))
-        return Sums(correct, loss, reliability)
-
-    def samples(self, rows: Sequence[tuple[str, Cells]], measure: Measure, chosen: Bools | None = None) -> list[Sample]:
-        """The measure of rows (name, cells): means over seeds, then over splits, with the noise of both levels."""
-        if not rows:
-            return []
-        means = [self.mean(cells) for _, cells in rows]
-        values, drawn = scored(self.blocks, means, measure, chosen), self.resamples.drawn(means, measure, chosen)
-        single = self.scores(measure, chosen)
-        return [
-            self.resamples.over_seeds(
-                float(values[at]),
-                drawn[:, at],
-                {f"{name} {split}": single[list(seeds)] for split, seeds in cells.items()},
-            )
-            for at, (name, cells) in enumerate(rows)
-        ]
-
-    def scores(self, measure: Measure, chosen: Bools | None = None) -> Floats:
-        """(cells,): the measure of every cell."""
-        key = (measure, b"" if chosen is None else chosen.tobytes())
-        if key not in self._values:
-            every = self.loss if measure == "log_loss" else self.correct
-            self._values[key] = scored_of(self.blocks, every, measure, chosen)
-        return self._values[key]
-
-    def heard_by(self, devices: Iterable[str]) -> Bools:
-        """The blocks that some devices heard."""
-        wanted = set(devices)
-        return np.isin(self.blocks.device, [i for i, name in enumerate(self.blocks.devices) if name in wanted])
-
-
-def material(board: Board, folders: Sequence[Path]) -> Material | None:
-    """The clips that most cells of a board were tested on; None where they lie under none of the results folders."""
-    lists = [cell.result.digests.test_list for row in board.rows for cell in row.cells]
-    usual = max(sorted({one for one in lists if one}), key=lists.count, default=None)
-    for folder in folders:
-        blocks = Blocks.read(results.clips_path(folder, board.name, usual)) if usual else None
-        if blocks is not None and usual:
-            return Material(board, blocks, usual)
-    return None
 
 
 def weighed(board: Board, clips: Material | None) -> dict[str, Evidence]:
@@ -209,7 +104,7 @@ def _weigh(rows: Sequence[Row], clips: Material) -> tuple[dict[str, Evidence], d
     whole = [(slug, cells) for slug, cells in counted if set(board.required) <= cells.keys()]
     means = dict(zip([slug for slug, _ in whole], clips.samples(whole, "macro_accuracy"), strict=True))
     groups = _by_part(clips, counted, board.track.device_groups if board.track else {})
-    devices = _by_part(clips, counted, {name: (name,) for name in clips.blocks.devices})
+    devices = _by_part(clips, counted, {name: (name,) for name in board.devices})
     by_loss = board.track is not None and board.track.ranking.rule == "log_loss"
     found = {}
     for slug, cells in known.items():
@@ -274,9 +169,9 @@ def compared(one: Row, other: Row, clips: Material) -> Comparison | None:
         mean=difference("macro_accuracy"),
         log_loss=difference("log_loss"),
         splits=by_split,
-        devices={name: difference("accuracy", clips.heard_by((name,))) for name in blocks.devices},
+        devices={name: difference("accuracy", clips.heard_by((name,))) for name in clips.board.devices},
         classes={labels[label]: difference("accuracy", blocks.label == label) for label in present},
-        crossings=_crossings(by_split),
+        crossings=() if clips.board.folds else _crossings(by_split),
     )
 
 

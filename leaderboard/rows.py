@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from harness.results import Complexity, Result
 from harness.scoring import PartScore, Scores
+from harness.throughput.speed import Speed
 
 SLUG_LONGEST = 80
 
@@ -82,7 +83,8 @@ class Row:
     `by_split` holds the macro accuracy of every split. All other means are over the splits that the ranking is
     over; `macro_accuracy` is None unless every one of those is there. `slug` is what its page is called: the same in
     every build, and of no other row of the track (`named`). `marks` are reasons why the row is not ranked,
-    `notes` what else a reader should know; `rank` and `score` are None in a row that is not ranked.
+    `notes` what else a reader should know; `rank` and `score` are None in a row that is not ranked. `speeds` are how
+    fast its weights are, one for each hardware that they were timed on.
     """
 
     newest: Result
@@ -99,6 +101,7 @@ class Row:
     notes: tuple[str, ...] = ()
     rank: int | None = None
     score: float | None = None
+    speeds: tuple[Speed, ...] = ()
 
     @property
     def name(self) -> str:

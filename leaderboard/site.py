@@ -20,11 +20,12 @@ from harness.files import digest_of_file, digest_of_files, digest_of_value, disk
 from harness.outcomes import Mistake, nearest
 from harness.results import Complexity, Damaged, Digests, Provenance, Result
 from harness.tracks import Track
-from leaderboard import display, evidence, pairs
+from leaderboard import display, evidence, pairs, speeds
 from leaderboard.boards import Board, boards
-from leaderboard.evidence import Evidence, Material
+from leaderboard.evidence import Evidence
 from leaderboard.feed import feed
 from leaderboard.folder import Folder
+from leaderboard.material import Material, material
 from leaderboard.page import Page
 from leaderboard.pages import board as board_page
 from leaderboard.pages import compare as compare_page
@@ -73,7 +74,7 @@ def compare(one: str, other: str, track: str | None, folder: Path) -> Page:
     rows = pairs.named(board, one), pairs.named(board, other)
     if rows[0].slug == rows[1].slug:
         raise Mistake("compare.same", f"{one} and {other} are the same system.", "Name two.")
-    clips = evidence.material(board, [folder])
+    clips = material(board, [folder])
     ahead, behind = sorted(rows, key=board.rows.index)
     found = evidence.compared(ahead, behind, clips) if clips else None
     if not found or not clips:
@@ -95,7 +96,9 @@ def _known() -> dict[str, Track]:
 
 def _built(folders: Sequence[Path], out: Path, project: Path) -> Report:
     cells, damaged = read(folders)
-    made, places, folder = boards(cells, _known()), Places(out), Folder(out)
+    timed, more = speeds.read(folders)
+    damaged = tuple(sorted((*damaged, *more), key=lambda one: str(one.path)))
+    made, places, folder = boards(cells, _known(), timed), Places(out), Folder(out)
     try:
         _write(made, damaged, folders, places, project, folder)
         folder.finish()
@@ -118,7 +121,7 @@ def _write(
     found: dict[str, Mapping[str, Evidence]] = {}
     papers = studies.ran(folders, project)
     for board in made:
-        clips = evidence.material(board, folders)
+        clips = material(board, folders)
         found[board.name] = evidence.weighed(board, clips)
         printed = studies.printed_for(board.name, papers, places)
         track = _Track(board, found[board.name], clips, places, render, printed, pairs.pairs(board, folders))
@@ -190,7 +193,18 @@ class _Track:
             if path.is_file()
         ]
         about = (len(board.ranked), board.splits, board.required, board.groups, board.devices, len(board.superseded))
-        words = (row.slug, row.rank, row.score, row.marks, row.notes, about, str(board.track), self.found.get(row.slug))
+        timed = (board.hardware, row.speeds)
+        words = (
+            row.slug,
+            row.rank,
+            row.score,
+            row.marks,
+            row.notes,
+            about,
+            str(board.track),
+            self.found.get(row.slug),
+            timed,
+        )
         paths = [self.places.result(cell.path) for cell in row.cells]
         return digest_of_value([source, files, paths, str(words)])
 
@@ -223,7 +237,8 @@ def read(folders: Sequence[Path]) -> tuple[tuple[Cell, ...], tuple[Damaged, ...]
     What only a system's own page shows (modules, configuration, provenance) is left on disk: thousands of cells are to
     fit into memory.
     """
-    paths = list(dict.fromkeys(path.resolve() for folder in folders for path in sorted(folder.rglob("*.json"))))
+    every = (path for folder in folders for path in results.files(folder))
+    paths = list(dict.fromkeys(path.resolve() for path in every))
     found = list(spread(lambda at: _light(results.read(paths[at])), len(paths), few=2_000))
     cells = tuple(Cell(path, one) for path, one in zip(paths, found, strict=True) if not isinstance(one, Damaged))
     damaged = (one for one in found if isinstance(one, Damaged))

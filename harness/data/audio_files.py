@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.tracks import Length
+
 DIGEST_BYTES = 16
 UNKNOWN_LENGTH = 0x7FFFF000
 """Programs that write WAV into a pipe announce this length or more."""
@@ -117,14 +119,20 @@ def _require_whole(content: bytes) -> None:
         raise Unusable(f"is truncated: {len(content):,} of {announced:,} bytes")
 
 
-def mono(file: AudioFile, seconds: float) -> NDArray[np.float32]:
-    """(samples,) of a file with one channel that lasts `seconds`; raises `Unusable` for any other."""
+def mono(file: AudioFile, seconds: float, length: Length = "exact") -> NDArray[np.float32]:
+    """(samples,) of a file with one channel that lasts `seconds`, or is cut or padded to; see `Length`.
+
+    Raises `Unusable` for any other, and for one without samples.
+    """
     samples, channels = file.waveform.shape
     expected = round(seconds * file.sample_rate)
     if channels != 1:
         raise Unusable(f"has {channels} channels instead of one")
-    if samples != expected:
+    if not samples:
+        raise Unusable("has no samples")
+    if samples != expected and length == "exact":
         raise Unusable(f"has {samples:,} samples at {file.sample_rate:,} Hz instead of {expected:,}")
     if not np.isfinite(file.waveform).all():
         raise Unusable("holds values that are not numbers")
-    return file.waveform[:, 0]
+    kept = file.waveform[:expected, 0]
+    return kept if len(kept) == expected else np.pad(kept, (0, expected - len(kept)))

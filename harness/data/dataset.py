@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.tracks import Length
+
 Rows = NDArray[np.int64]
 Names = NDArray[np.str_]
+
+UNKNOWN_DEVICE = "unknown"
+"""The device of every clip where nobody knows what it was recorded with; the track then has no device groups."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,9 @@ class Dataset:
     """All clips of a folder (arrays of one item a clip) and the rows of its lists.
 
     `audio` is the folder that the names are relative to. `labels` are indices into the track's labels. Where it is not
-    `here`, only the sizes of its lists are known: enough to plan with.
+    `here`, only the sizes of its lists are known: enough to plan with. In cross-validation each split has a test list
+    of its own in `tests`, and `test` holds the clips of all of them, in the order of their rows. `devices` are all
+    `UNKNOWN_DEVICE` where nobody knows them. `length` is what becomes of clips that are longer or shorter.
     """
 
     audio: Path
@@ -30,3 +37,9 @@ class Dataset:
     splits: Mapping[str, Rows]
     test: Rows
     here: bool = True
+    tests: Mapping[str, Rows] = field(default_factory=dict)
+    length: Length = "exact"
+
+    def test_of(self, split: str) -> Rows:
+        """The test clips of a split: its own, or those of all splits."""
+        return self.tests.get(split, self.test)

@@ -1,10 +1,10 @@
-"""Tab-separated lists of clips, as the TAU data sets have them: a header, LF or CRLF, with or without `audio/`."""
+"""Lists of clips as data sets have them: tables with a header, or bare names; LF or CRLF, with or without `audio/`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import compress
+from dataclasses import dataclass, replace
+from itertools import compress, product
 from pathlib import Path
 
 from harness.files import write_bytes
@@ -12,6 +12,8 @@ from harness.outcomes import Mistake
 
 META_COLUMNS = ("filename", "scene_label", "identifier", "source_label")
 LIST_COLUMNS = ("filename", "scene_label")
+
+SEPARATORS = {"\t": "tabs", ",": "commas"}
 
 
 @dataclass(frozen=True)
@@ -29,31 +31,44 @@ class Table:
     def __len__(self) -> int:
         return len(self.lines)
 
+    def take(self, chosen: Sequence[bool]) -> Table:
+        """The rows where `chosen` is True."""
+        columns = {name: list(compress(values, chosen)) for name, values in self.columns.items()}
+        return Table(self.path, columns, list(compress(self.lines, chosen)), self.short)
 
-def read(path: Path, required: Sequence[str]) -> Table:
-    """The list in `path`.
+
+def read(path: Path, required: Sequence[str], separator: str = "\t") -> Table:
+    """The list in `path`, whose columns are named in its first line.
 
     Raises `Mistake` when it cannot be read, is no UTF-8 text, or its header lacks one of the `required` columns.
     """
     header, *lines = _text(path).replace("\r\n", "\n").split("\n")
-    names = header.split("\t")
+    names = header.split(separator)
     missing = [column for column in required if column not in names]
     if missing:
         problem = f'{path} has no column "{missing[0]}"; its header has {", ".join(filter(None, names)) or "nothing"}.'
-        raise Mistake("data.column", problem, "Columns are separated by tabs and named in the first line.")
+        remedy = f"Columns are separated by {SEPARATORS[separator]} and named in the first line."
+        raise Mistake("data.column", problem, remedy)
     numbers = [number for number, line in enumerate(lines, start=2) if line]
     lines = list(filter(None, lines))
-    if any(line.count("\t") != len(names) - 1 for line in lines):
-        lines = [_as_wide(line, len(names)) for line in lines]
-    values = "\t".join(lines).split("\t") if lines else []
+    if any(line.count(separator) != len(names) - 1 for line in lines):
+        lines = [_as_wide(line, len(names), separator) for line in lines]
+    values = separator.join(lines).split(separator) if lines else []
     columns = {name: values[place :: len(names)] for place, name in enumerate(names)}
     return _complete(Table(path, columns, numbers), required)
 
 
-def _as_wide(line: str, width: int) -> str:
+def read_names(path: Path) -> Table:
+    """The list in `path` of a name a line, without a header, as the column "filename"; raises as `read` does."""
+    lines = _text(path).replace("\r\n", "\n").split("\n")
+    found = [(number, line) for number, line in enumerate(lines, start=1) if line]
+    return Table(path, {"filename": [line for _, line in found]}, [number for number, _ in found])
+
+
+def _as_wide(line: str, width: int, separator: str) -> str:
     """A line with as many values as the header has: empty ones for those that lack, without those that are too many."""
-    values = line.split("\t")[:width]
-    return "\t".join([*values, *[""] * (width - len(values))])
+    values = line.split(separator)[:width]
+    return separator.join([*values, *[""] * (width - len(values))])
 
 
 def _complete(table: Table, required: Sequence[str]) -> Table:
@@ -62,8 +77,7 @@ def _complete(table: Table, required: Sequence[str]) -> Table:
         return table
     keep = [all(values) for values in zip(*(table.columns[name] for name in required), strict=True)]
     short = tuple(number for number, whole in zip(table.lines, keep, strict=True) if not whole)
-    columns = {name: list(compress(values, keep)) for name, values in table.columns.items()}
-    return Table(table.path, columns, list(compress(table.lines, keep)), short)
+    return replace(table.take(keep), short=short)
 
 
 def _text(path: Path) -> str:
@@ -79,6 +93,18 @@ def _text(path: Path) -> str:
     if "\0" in text:
         raise Mistake("data.encoding", f"{path} is not UTF-8 text.", "Save it as UTF-8.")
     return text
+
+
+def find(names: Sequence[str], places: Sequence[Path]) -> Path | None:
+    """The first of `names` that is a file in one of `places`; raises `Mistake` where one may not be looked into."""
+    for name, place in product(names, places):
+        try:
+            if (place / name).is_file():
+                return place / name
+        except PermissionError:
+            remedy = "Give yourself the right to read and enter it."
+            raise Mistake("data.permission", f"{place} may not be read.", remedy) from None
+    return None
 
 
 def require_complete(table: Table) -> None:

@@ -125,7 +125,7 @@ def _pack_job(place: Layout, folder: Path, rows: Sequence[int], names: Sequence[
     by_rate: dict[int, list[_Clip]] = {}
     for row, name in zip(rows, names, strict=True):
         try:
-            clip = _read(row, folder / name, place.clip_seconds)
+            clip = _read(row, folder / name, place)
         except Unusable as fault:
             faults.append(f"{name.removeprefix('audio/')} {fault}")
             continue
@@ -136,11 +136,12 @@ def _pack_job(place: Layout, folder: Path, rows: Sequence[int], names: Sequence[
     return len(rows), faults
 
 
-def _read(row: int, path: Path, seconds: float) -> _Clip:
+def _read(row: int, path: Path, place: Layout) -> _Clip:
     """The clip in `path`, stamped before it is read: a file that changes meanwhile is packed again."""
     before = stamp(str(path))
     file = audio_files.read(path)
-    return _Clip(row, audio_files.mono(file, seconds), file.sample_rate, file.digest, before)
+    waveform = audio_files.mono(file, place.clip_seconds, place.length)
+    return _Clip(row, waveform, file.sample_rate, file.digest, before)
 
 
 def _resampled(clips: Sequence[_Clip], place: Layout) -> NDArray[np.float32]:

@@ -30,6 +30,7 @@ from harness.data.audio_files import DIGEST_BYTES
 from harness.data.dataset import Dataset, Rows
 from harness.files import digest_of_value
 from harness.outcomes import Mistake
+from harness.tracks import Length
 from harness.validated import Record
 
 Kind = Literal["int16", "float32"]
@@ -73,7 +74,7 @@ class Waveforms:
 
 
 class Layout(Record):
-    """Where a store lies and what shape it has; a clip has `samples` in `clip_seconds`."""
+    """Where a store lies and what shape it has; a clip has `samples` in `clip_seconds`, which `length` gives it."""
 
     folder: Path
     sample_rate: int
@@ -82,6 +83,7 @@ class Layout(Record):
     clips: int
     clips_per_shard: int
     kind: Kind
+    length: Length = "exact"
 
     @property
     def clip_bytes(self) -> int:
@@ -102,8 +104,8 @@ class Layout(Record):
 
     @property
     def header(self) -> dict[str, object]:
-        """What header.json says of a store of this version and shape."""
-        return {"version": VERSION, **self.model_dump(exclude={"folder"})}
+        """What header.json says of a store of this version and shape; `length` only where it is not "exact"."""
+        return {"version": VERSION, **self.model_dump(exclude={"folder"}, exclude_defaults=True)}
 
     def waveforms(self) -> Waveforms:
         """(clips, samples) int16 or float32, memory mapped."""
@@ -142,15 +144,23 @@ def data_digest(*fingerprints: str) -> str:
 
 
 def layout(
-    dataset: Dataset, sample_rate: int, clip_seconds: float, kind: Kind, cache: Path, shard_bytes: int = SHARD_BYTES
+    dataset: Dataset,
+    test: Rows,
+    sample_rate: int,
+    clip_seconds: float,
+    kind: Kind,
+    cache: Path,
+    shard_bytes: int = SHARD_BYTES,
 ) -> Layout:
-    """The place and shape of the store of `dataset`; it need not exist yet.
+    """The place and shape of the store of `dataset` for what is tested on the rows `test`; it need not exist yet.
 
-    Another test list is another store: what trains on one never has a test clip in a file that it maps.
+    Another test list is another store: what trains on one never has a test clip in a file that it maps, be it of
+    another fold's training.
     """
     samples = round(clip_seconds * sample_rate)
-    names = digest_of_value([dataset.names, dataset.test.tolist()])
-    identity = [str(dataset.audio.resolve()), sample_rate, samples, kind, names]
+    names = digest_of_value([dataset.names, test.tolist()])
+    how = [] if dataset.length == "exact" else [dataset.length]
+    identity = [str(dataset.audio.resolve()), sample_rate, samples, kind, names, *how]
     return Layout(
         folder=cache / "stores" / digest_of_value(identity)[:16],
         sample_rate=sample_rate,
@@ -159,6 +169,7 @@ def layout(
         clips=len(dataset.names),
         clips_per_shard=max(1, shard_bytes // (samples * STEP_BYTES[kind])),
         kind=kind,
+        length=dataset.length,
     )
 
 

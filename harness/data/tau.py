@@ -10,15 +10,14 @@ How its lists are written: see `lists`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from harness.data import lists
+from harness.data import folders, lists
 from harness.data.dataset import Dataset, Rows
+from harness.data.folders import Wanted
 from harness.data.lists import META_COLUMNS, Table, normal_name
 from harness.outcomes import Mistake, nearest
 from harness.tracks import Track
@@ -34,8 +33,11 @@ SAME_CLIPS = {
 }
 """Official lists that hold the same clips; the second stands in where the first is absent."""
 
-
-PARTS = {"meta": "meta.csv", "audio": "audio folder"}
+WANTED = Wanted(
+    layout="TAU 2022",
+    parts={"meta": ("meta.csv",), "audio": ("audio/",)},
+    holds="audio/ and meta.csv",
+)
 
 
 def read(folder: Path, track: Track, list_folders: Sequence[Path] = ()) -> Dataset:
@@ -43,7 +45,7 @@ def read(folder: Path, track: Track, list_folders: Sequence[Path] = ()) -> Datas
 
     Raises `Mistake` when the folder, a list or a column is missing, or a list names a clip that meta.csv does not have.
     """
-    require_folder(folder, track)
+    folders.require(folder, track, WANTED)
     meta = lists.read(folder / "meta.csv", META_COLUMNS)
     names = _names(meta)
     labels = _labels(meta, track.labels)
@@ -64,6 +66,7 @@ def read(folder: Path, track: Track, list_folders: Sequence[Path] = ()) -> Datas
         ),
         splits=splits,
         test=test,
+        length=track.length,
     )
 
 
@@ -92,35 +95,6 @@ def _require_apart(splits: Mapping[str, Rows], test: Rows, names: Sequence[str])
         if len(both):
             problem = f"The list of split {split} holds {len(both)} test clips, the first is {names[both[0]]}."
             raise Mistake("data.leak", problem, "Use the official lists.")
-
-
-def require_folder(folder: Path, track: Track, *, with_audio: bool = True) -> None:
-    """Raises `Mistake` when `folder` is not one that holds meta.csv and audio/, or may not be read."""
-    what = f"the folder of {track.source.title}" if track.source else "a folder in the TAU 2022 layout"
-    where = f"Download {track.source.record}; then" if track.source else "Then"
-    remedy = f"{where} give --data DIR, the folder that holds audio/ and meta.csv."
-    try:
-        missing = _missing_part(folder, with_audio=with_audio)
-    except PermissionError:
-        missing = "permission"
-    if missing == "permission":
-        raise Mistake("data.permission", f"{folder} may not be read.", "Give yourself the right to read and enter it.")
-    if missing == "folder":
-        raise Mistake("data.missing", f"{folder} is not a folder; {track.name} needs {what}.", remedy)
-    if missing:
-        raise Mistake(f"data.{missing}", f"{folder} holds no {PARTS[missing]}; {track.name} needs {what}.", remedy)
-
-
-def _missing_part(folder: Path, *, with_audio: bool) -> str | None:
-    if not folder.is_dir():
-        return "folder"
-    if not os.access(folder, os.R_OK | os.X_OK):
-        return "permission"
-    if not (folder / "meta.csv").is_file():
-        return "meta"
-    if with_audio and not (folder / "audio").is_dir():
-        return "audio"
-    return None
 
 
 def _names(meta: Table) -> tuple[str, ...]:
@@ -181,14 +155,9 @@ def _rows_of(path: Path, rows: Mapping[str, int]) -> Rows:
 
 def find_list(name: str, places: Sequence[Path], track: Track) -> Path:
     """The file of a list, or of the one that holds the same clips; raises `Mistake` where there is neither."""
-    names = [name, *([SAME_CLIPS[name]] if name in SAME_CLIPS else [])]
-    for candidate, place in product(names, places):
-        try:
-            if (place / candidate).is_file():
-                return place / candidate
-        except PermissionError:
-            remedy = "Give yourself the right to read and enter it."
-            raise Mistake("data.permission", f"{place} may not be read.", remedy) from None
+    found = lists.find([name, *([SAME_CLIPS[name]] if name in SAME_CLIPS else [])], places)
+    if found:
+        return found
     looked = ", ".join(str(place) for place in places)
     problem = f"The list {name} of track {track.name} is in none of {looked}."
     raise Mistake("data.list", problem, "Put it into split_setup/ of the data folder, or give --splits DIR.")

@@ -53,10 +53,10 @@ class TestClips:
         return restored
 
 
-def shuffled(dataset: Dataset, sample_rate: int, clip_seconds: float, cache: Path) -> TestClips:
-    """The test clips of `dataset`, maybe not packed yet. Their order follows from their names: it never changes."""
-    shuffle = order([dataset.names[row] for row in dataset.test])
-    rows = dataset.test[shuffle]
+def shuffled(dataset: Dataset, test: Rows, sample_rate: int, clip_seconds: float, cache: Path) -> TestClips:
+    """The clips of `dataset` in the rows `test`, maybe not packed yet. Their order follows from their names alone."""
+    shuffle = order([dataset.names[row] for row in test])
+    rows = test[shuffle]
     alone = replace(
         dataset,
         names=tuple(dataset.names[row] for row in rows),
@@ -66,8 +66,9 @@ def shuffled(dataset: Dataset, sample_rate: int, clip_seconds: float, cache: Pat
         locations=dataset.locations[rows],
         splits={},
         test=np.arange(len(rows)),
+        tests={},
     )
-    return TestClips(store.layout(alone, sample_rate, clip_seconds, "float32", cache), shuffle, alone)
+    return TestClips(store.layout(alone, alone.test, sample_rate, clip_seconds, "float32", cache), shuffle, alone)
 
 
 def order(names: Sequence[str]) -> Rows:

@@ -12,8 +12,14 @@ import lzma
 import shutil
 import stat
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from gzip import BadGzipFile, GzipFile
 from pathlib import Path, PurePosixPath
+from tarfile import TarError, TarFile, TarInfo
+from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from harness.console import Progress
@@ -22,8 +28,14 @@ from harness.files import write_json
 from harness.outcomes import Mistake
 
 BACKSTAGE = ".downloads"
-DAMAGED = (BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
-"""What zipfile raises for archives that are cut off, altered, encrypted or of an unknown kind."""
+DAMAGED = (
+    BadZipFile, TarError, BadGzipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError,
+    ValueError,
+)  # fmt: skip
+"""What zipfile and tarfile raise for archives that are cut off, altered, encrypted or of an unknown kind."""
+
+TAR_ENDINGS = (".tar.gz", ".tgz")
+CHUNK = 1 << 20
 
 Listing = Callable[[Path], frozenset[str]]
 
@@ -33,27 +45,74 @@ def place_of(archive: str, folder: Path) -> Path:
     return folder / BACKSTAGE / archive
 
 
+@dataclass(frozen=True)
+class Member:
+    """What an archive holds under a name; `opened` begins to read it, and is None for links, devices and the like."""
+
+    path: PurePosixPath
+    is_folder: bool
+    size: int
+    opened: Callable[[], IO[bytes]] | None
+
+
 def unpack(archive: Path, folder: Path, root: str | None, progress: Progress) -> list[str]:
     """The files of `archive`, now in `folder`; those in the archive's folder `root` stand there without it.
 
     Raises `Mistake` when the archive is damaged (it is then removed) or does not fit on the disk, and, before anything
-    is written, when a member would leave the folder or is a link. OSError is of the disk.
+    is written, when a member would leave the folder or is neither file nor folder. OSError is of the disk.
     """
+    kind, opening = ("tar", _opened_tar) if archive.name.endswith(TAR_ENDINGS) else ("zip", _opened_zip)
     try:
-        with ZipFile(archive) as opened:
-            members = _members(opened, archive.name, root)
-            total = sum(member.file_size for member in members.values())
+        with opening(archive) as found:
+            members = _members(found, archive.name, root)
+            total = sum(member.size for member in members.values())
             require_room(folder, total, f"What is in {archive.name}")
             done = 0
             for name, member in members.items():
-                _write(opened, member, folder / name)
-                done += member.file_size
+                _write(member, folder / name)
+                done += member.size
                 progress(done, total, "bytes")
     except DAMAGED as error:
         archive.unlink()
-        problem = f"{archive.name} is no whole zip archive ({str(error).rstrip('.')})."
+        problem = f"{archive.name} is no whole {kind} archive ({str(error).rstrip('.')})."
         raise Mistake("download.archive", problem, "Run the same command again; the archive is fetched anew.") from None
     return list(members)
+
+
+@contextmanager
+def _opened_zip(archive: Path) -> Iterator[list[Member]]:
+    with ZipFile(archive) as opened:
+        yield [_of_zip(opened, member) for member in opened.infolist()]
+
+
+def _of_zip(opened: ZipFile, member: ZipInfo) -> Member:
+    plain = stat.S_IFMT(member.external_attr >> 16) in {0, stat.S_IFREG, stat.S_IFDIR}
+    opening = partial(opened.open, member) if plain else None
+    return Member(PurePosixPath(member.filename), member.is_dir(), member.file_size, opening)
+
+
+@contextmanager
+def _opened_tar(archive: Path) -> Iterator[list[Member]]:
+    """The archive is read twice: to its checksum at the end, and again for what its files hold.
+
+    tarfile takes a header that is damaged for the end of the archive; the checksum tells.
+    """
+    with GzipFile(archive) as stream, TarFile.open(fileobj=stream, mode="r:") as opened:
+        members = [_of_tar(opened, member) for member in opened]
+        while stream.read(CHUNK):
+            pass
+        yield members
+
+
+def _of_tar(opened: TarFile, member: TarInfo) -> Member:
+    opening = partial(_file_of_tar, opened, member) if member.isfile() or member.isdir() else None
+    return Member(PurePosixPath(member.name), member.isdir(), member.size, opening)
+
+
+def _file_of_tar(opened: TarFile, member: TarInfo) -> IO[bytes]:
+    file = opened.extractfile(member)
+    assert file is not None  # noqa: S101 - it is None for what is no file
+    return file
 
 
 def require_room(folder: Path, needed: int, what: str) -> None:
@@ -71,26 +130,26 @@ def _sized(count: int) -> str:
     return f"{count} bytes"
 
 
-def _members(opened: ZipFile, archive: str, root: str | None) -> dict[str, ZipInfo]:
+def _members(found: Iterable[Member], archive: str, root: str | None) -> dict[str, Member]:
     """The files of an archive by the names they get; `Mistake` for any that should not be written."""
-    members: dict[str, ZipInfo] = {}
-    for member in opened.infolist():
-        path = PurePosixPath(member.filename)
-        kind = stat.S_IFMT(member.external_attr >> 16)
-        if path.is_absolute() or ".." in path.parts or kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+    members: dict[str, Member] = {}
+    for member in found:
+        path = member.path
+        if path.is_absolute() or ".." in path.parts or member.opened is None:
             problem = f"{archive} holds {str(path)!r}, which is a link or leads out of the folder."
             raise Mistake("download.unsafe", problem, "Nothing of it was unpacked; tell whoever publishes it.")
         name = "/".join(path.parts[1:] if path.parts[:1] == (root,) else path.parts)
-        if name and not member.is_dir():
+        if name and not member.is_folder:
             members[name] = member
     return members
 
 
-def _write(opened: ZipFile, member: ZipInfo, target: Path) -> None:
+def _write(member: Member, target: Path) -> None:
     """A file of its own: what stood there, which may be a link to elsewhere, is taken away and not written through."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    with opened.open(member) as source, target.open("wb") as stream:
+    assert member.opened is not None  # noqa: S101 - others are refused before anything is written
+    with member.opened() as source, target.open("wb") as stream:
         shutil.copyfileobj(source, stream)
 
 

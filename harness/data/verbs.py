@@ -18,11 +18,14 @@ from harness.data import (
     track_file,
     verification,
 )
+from harness.data.dataset import Dataset
+from harness.data.packing import Packing
 from harness.data.splitting import Wishes
 from harness.data.track_file import Heading
 from harness.data.verification import Check, Digests, Report
 from harness.files import require_writable, write_bytes
 from harness.outcomes import Mistake
+from harness.tracks import Track
 
 SHOWN_FAULTS = 5
 """Of each check, on the terminal; the report has them all."""
@@ -78,16 +81,25 @@ def pack(options: argparse.Namespace, reporter: Reporter) -> bool:
     track, track_folder = tracks.load(options.track)
     require_writable(options.cache, "The cache folder")
     dataset = dataset_of.read(track, track_folder, options.data, options.splits, options.cache, reporter)
-    splits = tracks.chosen_splits(track, options.split) or tuple(track.splits)
+    splits = tracks.chosen_splits(track, options.split) or tuple(track.splits) or (tracks.NO_SPLIT,)
     for rate in options.rate:
         telling = partial(reporter.step, f"packing waveforms at {rate:,} Hz")
-        training = store.layout(dataset, rate, track.clip_seconds, "int16", options.cache)
-        for split in splits:
-            packing.pack(training, dataset, dataset.splits[split], telling)
-        tested = test_clips.shuffled(dataset, rate, track.clip_seconds, options.cache)
-        tested.pack(telling)
-        reporter.say(f"packed at {rate:,} Hz: {training.folder}, {tested.place.folder}")
+        folders = [
+            folder for split in splits for folder in _packed(dataset, split, rate, track, options.cache, telling)
+        ]
+        reporter.say(f"packed at {rate:,} Hz: {', '.join(map(str, dict.fromkeys(folders)))}")
     return True
+
+
+def _packed(dataset: Dataset, split: str, rate: int, track: Track, cache: Path, telling: Packing) -> tuple[Path, Path]:
+    """The folders of the stores that hold, from now on, the training and the test clips of a split."""
+    test = dataset.test_of(split)
+    training = store.layout(dataset, test, rate, track.clip_seconds, "int16", cache)
+    if split in dataset.splits:
+        packing.pack(training, dataset, dataset.splits[split], telling)
+    tested = test_clips.shuffled(dataset, test, rate, track.clip_seconds, cache)
+    tested.pack(telling)
+    return training.folder, tested.place.folder
 
 
 def download(options: argparse.Namespace, reporter: Reporter) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,6 +18,13 @@ NO_SPLIT = "none"
 """The split of a cell on a track without training lists: the system brings a checkpoint."""
 
 Metric = Literal["macro_accuracy", "log_loss"]
+
+Length = Literal["exact", "crop_or_pad"]
+"""What becomes of clips that do not last `clip_seconds`: "exact" refuses them.
+
+"crop_or_pad" keeps the first `clip_seconds` of a longer clip and puts zeros behind a shorter one, at the rate of its
+file, before anything is resampled. AST's released code does the same to features (Gong et al., Interspeech 2021).
+"""
 
 
 class Ranking(Record):
@@ -34,6 +41,7 @@ class StageLimits(Record):
     check_seconds: float = Field(default=300, gt=0)
     train_seconds: float = Field(default=7 * 86400, gt=0)
     predict_seconds: float = Field(default=6 * 3600, gt=0)
+    time_seconds: float = Field(default=1800, gt=0)
     memory_gib: float = Field(default=20, gt=0)
     log_mib: float = Field(default=64, gt=0)
 
@@ -51,29 +59,49 @@ class Track(Record):
 
     `splits` maps the name of a training split to its list file, `test` names the list of test clips; list files are
     looked for in the data folder, in its `split_setup/` and `evaluation_setup/`, in `--splits DIR`, and beside the
-    track's file. `published` names what is known of the lists of this data set, for `data verify`.
+    track's file. `published` names what is known of the lists of this data set, for `data verify`. Clips are predicted
+    in batches of `batch_size`, timed one at a time and in batches of `timed_batch`.
+
+    A track with `folds` is cross-validated and names neither: each fold is the test list of the split that is called
+    after it, whose training clips are all others. `subset` is the column of the data set's list that says True for the
+    clips of this track. Data whose devices nobody knows have no `device_groups`.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
     version: int = 1
-    dataset: Literal["tau2022", "demo"]
+    dataset: Literal["tau2022", "demo", "esc50", "speech-commands"]
     data: str | None = None
     published: str | None = None
     edition: str | None = None
     labels: tuple[str, ...] = Field(min_length=2)
+    subset: str | None = None
     clip_seconds: float = Field(default=1.0, gt=0)
+    length: Length = "exact"
+    folds: tuple[str, ...] = ()
     splits: dict[str, str] = Field(default_factory=dict)
-    test: str
+    test: str = ""
     device_groups: dict[str, tuple[str, ...]]
     metric: Metric = "macro_accuracy"
     ranking: Ranking
     seeds: tuple[int, ...] = (0,)
     default_splits: tuple[str, ...] | None = None
     batch_size: int = Field(default=256, gt=0)
+    timed_batch: int = Field(default=64, gt=0)
     preset: str | None = None
     limits: StageLimits = StageLimits()
     source: Source | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _folds_are_splits(cls, table: Any) -> Any:  # noqa: ANN401 - whatever stands in the file
+        """Gives a track with folds its splits, each called after the fold that it leaves out."""
+        if not isinstance(table, dict) or not table.get("folds") or not isinstance(table["folds"], list | tuple):
+            return table
+        splits = {str(fold): f"all but {fold_list(str(fold))}" for fold in table["folds"]}
+        if table.get("splits", splits) != splits or table.get("test"):
+            raise ValueError("a track with folds names neither splits nor test: each fold is a test list in its turn")
+        return {**table, "splits": splits}
 
     @field_validator("edition")
     @classmethod
@@ -97,6 +125,23 @@ class Track(Record):
             raise ValueError(f'a training split may not be called "{min(taken)}"')
         return value
 
+    @field_validator("folds")
+    @classmethod
+    def _folds_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) == 1 or len(set(value)) != len(value):
+            raise ValueError("there are two folds or more, and each stands there once")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_its_layout(self) -> Track:
+        if not self.folds and not self.test:
+            raise ValueError('the key "test" is missing')
+        if bool(self.folds) != (self.dataset == "esc50"):
+            raise ValueError('folds are what a data set in the layout "esc50" has, and no other')
+        if self.subset and self.dataset != "esc50":
+            raise ValueError("subset is a column of esc50.csv, and the data set has another layout")
+        return self
+
     @model_validator(mode="after")
     def _default_splits_exist(self) -> Track:
         unknown = set(self.default_splits or ()) - set(self.splits)
@@ -113,6 +158,11 @@ class Track(Record):
     def device_revealed(self) -> bool:
         """True where a system is told which device recorded a test clip (2025)."""
         return bool(self.rules and self.rules.device_revealed.value)
+
+
+def fold_list(fold: str) -> str:
+    """What the list of a fold's clips is called, in reports and among what is published."""
+    return f"fold {fold}"
 
 
 def chosen_splits(track: Track, splits: Sequence[str]) -> tuple[str, ...]:

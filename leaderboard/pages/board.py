@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from leaderboard import charts, display
 from leaderboard.boards import Board, Failure
-from leaderboard.evidence import NONE, Evidence, Material
+from leaderboard.evidence import NONE, Evidence
+from leaderboard.material import Material
 from leaderboard.page import Chart, Page, Section
-from leaderboard.pages.figures import cost, figure
+from leaderboard.pages.figures import cost, figure, speed
 from leaderboard.pages.places import Places
 from leaderboard.rows import Row
 from leaderboard.scales import Axis
@@ -28,7 +29,7 @@ def page(
     return Page(
         path=places.board(board),
         title=title(board),
-        lead=(display.rule_in_words(board), *_status(board), *_limits(board)),
+        lead=(display.rule_in_words(board), *_status(board), *_limits(board), *_timed(board)),
         sections=(
             Section("systems", "Ranked systems", _nothing(board), tables=made.ranked()),
             Section("intervals", "How sure the order is", _narrow(clips), charts=made.intervals()),
@@ -50,6 +51,8 @@ PRINTED = ("Numbers of papers and official pages: nobody measured them here, and
 DRAWN = 30
 """Ranked systems that the chart of intervals shows."""
 
+SPEED = "beside the official 2024 baseline in the same run, in turns, with its 95 % interval"
+
 TEACHERS = ("Systems that others learn from. They need not keep the limits, and are not ranked.",)
 
 
@@ -70,8 +73,14 @@ def _limits(board: Board) -> tuple[str, ...]:
         return ()
     limits = [f"{limit.text} {limit.about} ({limit.status})" for limit in display.limits(board.track)]
     within = f"Limits of {board.track.rules.title}: {'; '.join(limits)}." if board.track.rules else "No limits."
-    clips = f"; {display.test_clips(board)} test clips" if board.clips else ""
+    clips = f"; {display.test_clips(board)} test clips{display.each(board)}" if board.clips else ""
     return (f"{within} Data: {display.data_title(board.track)}{clips}.",)
+
+
+def _timed(board: Board) -> tuple[str, ...]:
+    if not board.hardware:
+        return ()
+    return (f"Speed: on {board.hardware}, {SPEED}. Systems that were timed elsewhere say so and do not compare.",)
 
 
 def _nothing(board: Board) -> tuple[str, ...]:
@@ -155,14 +164,14 @@ class _Tables:
         found = [Column("rank", "Rank", "down")] if ranked else []
         found.append(Column("system", "System", number=False))
         if by == "mean":
-            found.append(Column("mean", "Mean of splits, %", "up", ranks=True))
+            found.append(Column("mean", f"Mean of {'folds' if board.folds else 'splits'}, %", "up", ranks=True))
         elif by == "weighted_rank":
             found.append(Column("weighted_rank", "Weighted rank", "down", ranks=True))
         accuracy = "Macro accuracy, %"
         found += [
             Column(
                 f"split_{split}",
-                f"split {split}",
+                display.split_name(board, split),
                 "up",
                 group=accuracy,
                 ranks=by == "split" and split in board.required,
@@ -171,10 +180,14 @@ class _Tables:
         ]
         found.append(Column("log_loss", "Log loss", "down", ranks=by == "log_loss"))
         found += [Column(name, name, "up", group="Accuracy by device, %") for name in board.groups]
-        found.append(Column("worst_device", "worst", "up", group="Accuracy by device, %"))
-        found.append(Column("gap", "Gap, points", "down"))
+        if board.devices:
+            found.append(Column("worst_device", "worst", "up", group="Accuracy by device, %"))
+            found.append(Column("gap", "Gap, points", "down"))
         cost = "Cost, % of limit"
         found += [Column("bytes", "Bytes", "down", group=cost), Column("macs", "MACs", "down", group=cost)]
+        if board.hardware:
+            found.append(Column("times_baseline", "times the baseline", "up", group="Speed"))
+            found.append(Column("clips_per_second", "clips/s", "up", group="Speed"))
         return tuple(found)
 
     def _row(self, row: Row, *, ranked: bool) -> list[Field]:
@@ -190,18 +203,14 @@ class _Tables:
         fields += [figure(row.by_split.get(name), found.splits.get(name), href=href) for name in board.splits]
         fields.append(figure(row.log_loss, found.log_loss, write=display.loss))
         fields += [figure(row.groups.get(name), found.groups.get(name)) for name in board.groups]
-        worst = row.worst_device
-        fields.append(
-            Field(display.percent(worst.accuracy), worst.accuracy, {"device": worst.name}, (worst.name,))
-            if worst
-            else NOTHING
-        )
-        fields.append(figure(row.gap, found.gap))
+        fields += [_worst(row), figure(row.gap, found.gap)] if board.devices else []
         if row.cost:
             fields.append(cost(row.cost.parameter_bytes, self.bytes_limit))
             fields.append(cost(row.cost.macs, self.macs_limit, decisive=row.cost.decisive_macs))
         else:
             fields += [NOTHING, NOTHING]
+        if board.hardware:
+            fields += speed(row, board.hardware, f"{own}#speed")
         return fields
 
     def failures(self) -> tuple[Table, ...]:
@@ -246,6 +255,13 @@ def _rank(row: Row, found: Evidence) -> Field:
     return Field(str(row.rank), row.rank, more, notes)
 
 
+def _worst(row: Row) -> Field:
+    worst = row.worst_device
+    if worst is None:
+        return NOTHING
+    return Field(display.percent(worst.accuracy), worst.accuracy, {"device": worst.name}, (worst.name,))
+
+
 def _system(row: Row, own: str, cells: list[str]) -> Field:
     external = row.newest.external_data
     below = (*notes(row), *row.marks, *row.notes, *((f"external data: {external}",) if external != "none" else ()))
@@ -279,7 +295,10 @@ def _failure(board: Board, one: Failure, places: Places, at: str | None) -> tupl
             f"{reason.problem} {reason.remedy}", more={"rule": reason.rule}, notes=(f"rule {reason.rule}", *_again(one))
         )
     )
-    links = tuple((f"split {cell.split}, seed {cell.seed}", places.link(board, cell.path, at)) for cell in one.cells)
+    links = tuple(
+        (f"{display.split_name(board, cell.split)}, seed {cell.seed}", places.link(board, cell.path, at))
+        for cell in one.cells
+    )
     return (
         Field(one.name, one.name, notes=(f"with {one.settings}",) if one.settings else ()),
         Field(one.outcome.replace("_", " "), one.outcome.value, warn=True),

@@ -13,7 +13,8 @@ from harness.statistics import Crossing, Difference, McNemar, mcnemar
 from leaderboard import charts, display
 from leaderboard.boards import Board
 from leaderboard.display import Statement
-from leaderboard.evidence import Comparison, Material
+from leaderboard.evidence import Comparison
+from leaderboard.material import Material
 from leaderboard.page import Chart, Page, Section
 from leaderboard.pages.board import title as track_title
 from leaderboard.pages.figures import difference

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.statistics import Difference, Estimate
-from leaderboard import display
-from leaderboard.rows import Mean
+from harness.throughput.speed import Ratio
+from leaderboard import display, speeds
+from leaderboard.rows import Mean, Row
 from leaderboard.tables import NOTHING, Field
 
 Write = Callable[[float], str]
@@ -61,3 +62,31 @@ def heat(value: float | None, low: float = 0.0, high: float = 1.0, write: Write 
         return NOTHING
     step = int(max(0.0, min(9.0, 10 * (value - low) / (high - low)))) if high > low else 0
     return Field(write(value), value, shade=step)
+
+
+def speed(row: Row, hardware: str, href: str) -> list[Field]:
+    """How many times as fast as the baseline, and clips a second, on `hardware`; where else it was timed, in words."""
+    found = speeds.on(row, hardware)
+    figures = speeds.shown(found)
+    if found is not None and found.reason is not None:
+        return [
+            Field("refused", more={"rule": found.reason.rule}, notes=(f"rule {found.reason.rule}",), warn=True),
+            NOTHING,
+        ]
+    if figures is None:
+        elsewhere = tuple(f"on {one.hardware}" for one in row.speeds)
+        return [Field("timed elsewhere", notes=elsewhere, href=href) if elsewhere else NOTHING, NOTHING]
+    times = ratio(figures.ratio, href)
+    alone = (f"one alone: {display.seconds(found.one.p50)}",) if found is not None and found.one else ()
+    notes = (f"batch {figures.batch}", *alone, f"on {hardware}")
+    more = {"batch": figures.batch, "p50": figures.p50, "hardware": hardware}
+    return [times, Field(display.rate(figures.clips_per_second), figures.clips_per_second, more, notes)]
+
+
+def ratio(found: Ratio | None, href: str | None = None) -> Field:
+    """Times the baseline, with the interval."""
+    if found is None:
+        return NOTHING
+    sure = found.low is not None and found.high is not None
+    notes = (display.between(found.low or 0.0, found.high or 0.0, display.times),) if sure else ("one sitting",)
+    return Field(display.times(found.value), found.value, {"low": found.low, "high": found.high}, notes, href)

@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from harness import curves, results
-from harness.blocks import Sums
+from harness.outcomes import Outcome
 from harness.results import Result
+from harness.throughput.speed import Speed
 from leaderboard import charts, display
 from leaderboard.boards import Board
 from leaderboard.display import Statement
-from leaderboard.evidence import NONE, Evidence, Material
+from leaderboard.evidence import NONE, Evidence
+from leaderboard.material import Cells, Material
 from leaderboard.page import Chart, Page, Section
 from leaderboard.pages.board import title as track_title
-from leaderboard.pages.figures import figure, heat
+from leaderboard.pages.figures import figure, heat, ratio
 from leaderboard.pages.places import Places
 from leaderboard.rows import Cell, Row
 from leaderboard.scales import Axis
@@ -25,6 +27,11 @@ from leaderboard.tables import NOTHING, Column, Field, Table
 
 HARDEST = 12
 """Locations that are listed."""
+
+DISTURBED = 0.1
+"""Cores busy with something else above which a note says so."""
+
+MIB = 1 << 20
 
 CURVES = 3
 """Seeds whose training is drawn."""
@@ -45,13 +52,16 @@ def page(board: Board, row: Row, evidence: Evidence | None, clips: Material | No
             Section("summary", "Summary", statements=made.summary()),
             Section("scores", "Scores", charts=made.efficiency(), tables=made.splits()),
             Section("devices", "Devices", tables=made.devices()),
-            Section("classes", "Classes and devices", tables=made.by_class_and_device()),
+            Section(
+                "classes", "Classes and devices" if board.devices else "Classes", tables=made.by_class_and_device()
+            ),
             Section("confusion", "What is taken for what", tables=made.confusion()),
             Section(
                 "calibration", "Is it as sure as it is right?", charts=made.reliability(), tables=made.calibration()
             ),
             Section("locations", "Hardest locations", tables=made.hardest()),
             Section("training", "Training", charts=made.training(), tables=made.training_table(), folded=True),
+            Section("speed", "Speed", made.speed_notes(), tables=made.speeds()),
             Section("complexity", "Complexity", statements=made.complexity(), tables=made.modules(), folded=True),
             Section("cells", "Results", tables=made.cells()),
             Section("history", "Older results", tables=made.history(), folded=True),
@@ -71,8 +81,8 @@ class _System:
         self.board, self.row, self.evidence, self.clips, self.places = board, row, evidence, clips, places
         self.path = places.system(board, row)
         self.newest = _whole(row)
-        known = clips.cells(row, row.by_split) if clips else None
-        self.sums = {split: clips.mean({split: seeds}) for split, seeds in known.items()} if known and clips else {}
+        self.known: Cells = (clips.cells(row, row.by_split) if clips else None) or {}
+        self.sums = {split: clips.mean({split: seeds}) for split, seeds in self.known.items()} if clips else {}
         self.largest = next((split for split in reversed(board.splits) if split in row.by_split), "")
 
     def summary(self) -> tuple[Statement, ...]:
@@ -123,18 +133,21 @@ class _System:
         lines += [
             (Field(f"{name} devices, % ↑"), figure(value, found.groups.get(name))) for name, value in row.groups.items()
         ]
-        lines.append((Field("gap, points ↓"), figure(row.gap, found.gap)))
+        lines += [(Field("gap, points ↓"), figure(row.gap, found.gap))] if self.board.devices else []
         return (Table("means", "Means", columns, tuple(lines)),)
 
     def _seeds(self) -> list[int]:
         return sorted({cell.seed for cell in self.row.cells})
+
+    def _named(self, split: str) -> str:
+        return display.split_name(self.board, split)
 
     def _file(self, path: Path) -> str:
         return self.places.to_file(self.path, path)
 
     def efficiency(self) -> tuple[Chart, ...]:
         shares = [split for split in self.row.by_split if split.isdigit() and int(split) > 0]
-        if len(shares) < 2:
+        if len(shares) < 2 or self.board.folds:
             return ()
         points = [(float(split), 100 * self.row.by_split[split].value) for split in shares]
         known = self.evidence.splits
@@ -160,14 +173,15 @@ class _System:
         if not self.sums or self.clips is None or self.board.track is None:
             return ()
         blocks, labels = self.clips.blocks, self.board.track.labels
-        correct = np.mean([one.correct for one in self._counted()], axis=0)
+        correct = self.clips.mean(self._counted()).correct
         shape = (len(labels), len(blocks.devices))
         right, clips = np.zeros(shape), np.zeros(shape)
         np.add.at(right, (blocks.label, blocks.device), correct)
         np.add.at(clips, (blocks.label, blocks.device), blocks.clips)
         columns = (
             Column("class", "Class", number=False),
-            *(Column(name, name, "up", group="Device") for name in blocks.devices),
+            *(Column(name, name, "up", group="Device") for name in blocks.devices if self.board.devices),
+            *(() if self.board.devices else (Column("clips", "all clips", "up"),)),
         )
         rows = [
             (
@@ -176,14 +190,16 @@ class _System:
             )
             for at, label in enumerate(labels)
         ]
-        return (Table("heat", "Accuracy by class and device, %", columns, tuple(rows)),)
+        return (
+            Table("heat", f"Accuracy by class{' and device' if self.board.devices else ''}, %", columns, tuple(rows)),
+        )
 
-    def _counted(self) -> list[Sums]:
-        required = [self.sums[split] for split in self.board.required if split in self.sums]
-        return required or list(self.sums.values())
+    def _counted(self) -> Cells:
+        """The cells of the splits that the ranking is over; all where there are none of those."""
+        return {split: seeds for split, seeds in self.known.items() if split in self.board.required} or self.known
 
     def confusion(self) -> tuple[Table, ...]:
-        cells = [cell for cell in self.row.cells if cell.split == self.largest]
+        cells = [cell for cell in self.row.cells if cell.split == self.largest or self.board.folds]
         if not cells or self.board.track is None:
             return ()
         labels = self.board.track.labels
@@ -194,8 +210,9 @@ class _System:
         totals = counts.sum(axis=1, keepdims=True)
         shares = counts / np.where(totals > 0, totals, 1)
         rows = [(Field(name), *(heat(float(value)) for value in shares[at])) for at, name in enumerate(labels)]
+        where = "all folds" if self.board.folds else self._named(self.largest)
         seeds = "all seeds" if len(cells) > 1 else f"seed {cells[0].seed}"
-        return (Table("confusion", f"Share of each class, %, split {self.largest}, {seeds}", columns, tuple(rows)),)
+        return (Table("confusion", f"Share of each class, %, {where}, {seeds}", columns, tuple(rows)),)
 
     def calibration(self) -> tuple[Table, ...]:
         columns = (
@@ -211,7 +228,11 @@ class _System:
             )
             for sure, right, clips in self._bins()
         )
-        return (Table("calibration", f"Confidence and accuracy, split {self.largest}", columns, rows),) if rows else ()
+        return (
+            (Table("calibration", f"Confidence and accuracy, {self._named(self.largest)}", columns, rows),)
+            if rows
+            else ()
+        )
 
     def _bins(self) -> list[tuple[float, float, float]]:
         """(mean confidence, accuracy, clips) of the bins that have clips."""
@@ -239,7 +260,7 @@ class _System:
         if not self.sums or self.clips is None or self.board.track is None:
             return ()
         blocks, labels = self.clips.blocks, self.board.track.labels
-        correct = np.mean([one.correct for one in self._counted()], axis=0)
+        correct = self.clips.mean(self._counted()).correct
         right, clips = (np.bincount(blocks.location, weights=each) for each in (correct, blocks.clips))
         accuracy = right / clips
         order = np.argsort(accuracy, kind="stable")[:HARDEST]
@@ -276,7 +297,7 @@ class _System:
         x, y = (Axis(name, write=display.short) for name in ("epoch", "training loss"))
         drawn = charts.lines(
             lines, x, y, title="Training loss",
-            description=f"Loss by epoch on split {self.largest}; the table has first, middle and last epochs.",
+            description=f"Loss by epoch on {self._named(self.largest)}; the table has first, middle and last epochs.",
         )  # fmt: skip
         return (Chart(drawn, "training-loss"),)
 
@@ -294,7 +315,7 @@ class _System:
             picked = (losses[0], losses[len(losses) // 2], losses[-1])
             fields = [Field(display.loss(value), value) for value in picked]
             rows.append((Field(name), Field(display.count(len(losses)), len(losses)), *fields))
-        return (Table("training-loss", f"Training loss, split {self.largest}", columns, tuple(rows)),)
+        return (Table("training-loss", f"Training loss, {self._named(self.largest)}", columns, tuple(rows)),)
 
     def complexity(self) -> tuple[Statement, ...]:
         found = self.newest.complexity
@@ -305,6 +326,45 @@ class _System:
             "MACs by torchinfo": found.official_macs, "MACs of the frontend": found.frontend_macs,
         }  # fmt: skip
         return tuple(Statement(name, display.count(value)) for name, value in counted.items())
+
+    def speeds(self) -> tuple[Table, ...]:
+        """Every speed of the row, by hardware and way of asking."""
+        columns = (
+            Column("hardware", "Timed on", number=False),
+            Column("clips", "Clips of a request", number=False),
+            Column("p50", "p50", "down", group="A request"),
+            Column("p90", "p90", "down", group="A request"),
+            Column("p99", "p99", "down", group="A request"),
+            Column("clips_per_second", "Clips/s", "up"),
+            Column("real_time_factor", "Real-time factor", "down"),
+            Column("times_baseline", "Times the baseline", "up"),
+            Column("joules", "Energy of a clip, mJ", "down"),
+        )
+        rows = [line for one in self.row.speeds if one.outcome is Outcome.OK for line in self._speed(one)]
+        return (Table("speed", "Speed by hardware", columns, tuple(rows)),) if rows else ()
+
+    def _speed(self, one: Speed) -> list[tuple[Field, ...]]:
+        where = Field(one.hardware, href=self._file(one.path(self.row.cells[0].path.parents[3])), notes=(one.created,))
+        every = ((one.one, "one alone"), (one.batch, ""), (one.network, "without the frontend"))
+        return [
+            (
+                where,
+                Field(f"{found.batch}", found.batch, notes=(words,) if words else ()),
+                *(Field(display.seconds(value), value) for value in (found.p50, found.p90, found.p99)),
+                Field(display.rate(found.clips_per_second), found.clips_per_second, notes=(f"{found.rounds} rounds",)),
+                Field(display.short(found.real_time_factor), found.real_time_factor),
+                ratio(found.ratio),
+                NOTHING
+                if found.joules_per_clip is None
+                else Field(display.short(1000 * found.joules_per_clip), found.joules_per_clip),
+            )
+            for found, words in every
+            if found is not None
+        ]
+
+    def speed_notes(self) -> tuple[str, ...]:
+        """How each speed was measured, and why there is none."""
+        return tuple(_how(one) for one in self.row.speeds)
 
     def modules(self) -> tuple[Table, ...]:
         found = self.newest.complexity
@@ -365,6 +425,18 @@ def _whole(row: Row) -> Result:
     cell = max(row.cells, key=lambda cell: cell.result.created)
     read = results.read(cell.path)
     return read if isinstance(read, Result) else cell.result
+
+
+def _how(one: Speed) -> str:
+    if one.reason is not None:
+        return f"Not timed on {one.hardware}: {one.reason.problem} {one.reason.remedy} (rule {one.reason.rule})"
+    memory = one.device_memory_bytes or one.peak_memory_bytes or 0
+    busy = f" Other programs kept {one.others:.1f} cores busy." if one.others and one.others > DISTURBED else ""
+    return (
+        f"On {one.hardware}: in {one.sittings} sittings, in turns with {one.baseline}; {one.warm_up[0]} calls at first "
+        f"and {one.warm_up[1]} at later turns do not count; a request for nothing takes "
+        f"{display.seconds(one.overhead or 0)}; at most {memory / MIB:,.0f} MiB of memory.{busy}"
+    )
 
 
 def _results(name: str, caption: str, cells: Sequence[Cell], path: str, places: Places) -> Table:

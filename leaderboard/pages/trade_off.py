@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from leaderboard import charts, display
+from leaderboard import charts, display, speeds
 from leaderboard.boards import Board
 from leaderboard.evidence import NONE, Evidence
 from leaderboard.page import Chart, Page, Section
@@ -13,33 +13,41 @@ from leaderboard.pages.figures import cost, figure
 from leaderboard.pages.places import Places, between
 from leaderboard.rows import Cost, Row
 from leaderboard.scales import Axis
-from leaderboard.tables import Column, Field, Table
+from leaderboard.tables import NOTHING, Column, Field, Table
 
 SHARES = (1.0, 0.5, 0.25, 0.1)
 """Parts of the limits for which a first system is named."""
 
-COSTS: Mapping[str, Callable[[Cost], int]] = {
-    "MACs": lambda one: one.decisive_macs,
-    "bytes": lambda one: one.parameter_bytes,
+Price = Callable[[Row], float]
+
+COSTS: Mapping[str, Price] = {
+    "MACs": lambda row: _cost(row).decisive_macs,
+    "bytes": lambda row: _cost(row).parameter_bytes,
 }
+TIME = "time"
+"""Seconds a clip in the track's batch, on the hardware that the board shows."""
 
 
 def page(board: Board, evidence: Mapping[str, Evidence], places: Places) -> Page:
     """Ranked systems whose cost was counted."""
     rows = [row for row in board.ranked if row.cost and row.macro_accuracy]
+    timed = [row for row in rows if _seconds(row, board) is not None]
     fronts = {name: front(rows, price) for name, price in COSTS.items()}
+    fronts |= {TIME: front(timed, _time(board))} if timed else {}
     path = places.trade_off(board)
     numbers = (_table(rows, fronts, board, evidence, path, places),) if rows else ()
-    drawn = tuple(_chart(name, rows, fronts[name], board, path, places) for name in COSTS) if rows else ()
+    drawn = [_chart(name, rows, fronts[name], board, path, places) for name in COSTS] if rows else []
+    drawn += [_chart(TIME, timed, fronts[TIME], board, path, places)] if timed else []
     return Page(
         path=path,
         title=f"Accuracy against cost: {track_title(board)}",
         lead=(
             "A system is on the front where no other one is at least as accurate and at most as expensive, and better "
-            "in one of the two. Speed is not measured yet.",
+            "in one of the two.",
+            *((f"Times are those of a clip in the track's batch, on {board.hardware}.",) if timed else ()),
         ),
         sections=(
-            Section("charts", "Accuracy against cost", charts=drawn),
+            Section("charts", "Accuracy against cost", charts=tuple(drawn)),
             Section("costs", "In numbers", tables=numbers),
             Section("budget", "Who would be first with less", tables=_budget(rows, board, path, places)),
         ),
@@ -47,15 +55,15 @@ def page(board: Board, evidence: Mapping[str, Evidence], places: Places) -> Page
     )  # fmt: skip
 
 
-def front(rows: Sequence[Row], price: Callable[[Cost], int]) -> set[str]:
+def front(rows: Sequence[Row], price: Price) -> set[str]:
     """Slugs of the rows that no other row beats in accuracy and cost together."""
     found: set[str] = set()
     best: float | None = None
-    for row in sorted(rows, key=lambda row: (price(_cost(row)), -_accuracy(row))):
+    for row in sorted(rows, key=lambda row: (price(row), -_accuracy(row))):
         if best is None or _accuracy(row) > best:
             best = _accuracy(row)
-            cheapest = price(_cost(row))
-            found |= {one.slug for one in rows if _accuracy(one) == best and price(_cost(one)) == cheapest}
+            cheapest = price(row)
+            found |= {one.slug for one in rows if _accuracy(one) == best and price(one) == cheapest}
     return found
 
 
@@ -69,18 +77,29 @@ def _cost(row: Row) -> Cost:
     return row.cost
 
 
+def _seconds(row: Row, board: Board) -> float | None:
+    """Of a clip in the track's batch; None where the row was not timed on the board's hardware."""
+    found = speeds.shown(speeds.on(row, board.hardware))
+    return found.p50 / found.batch if found else None
+
+
+def _time(board: Board) -> Price:
+    return lambda row: _seconds(row, board) or 0.0
+
+
 def _limit(board: Board, name: str) -> int | None:
     rules = board.track.rules if board.track else None
-    if rules is None:
+    if rules is None or name == TIME:
         return None
     return rules.limits.macs.value if name == "MACs" else rules.limits.parameter_bytes.value
 
 
 def _chart(name: str, rows: Sequence[Row], on_front: set[str], board: Board, path: str, places: Places) -> Chart:
-    scale, unit = (1e6, "million MACs") if name == "MACs" else (1e3, "thousand bytes")
+    scale, unit = {"MACs": (1e6, "million MACs"), "bytes": (1e3, "thousand bytes"), TIME: (1e-3, "ms a clip")}[name]
+    price = _time(board) if name == TIME else COSTS[name]
     marks = [
         charts.Mark(
-            row.name, COSTS[name](_cost(row)) / scale, 100 * _accuracy(row),
+            row.name, price(row) / scale, 100 * _accuracy(row),
             href=between(path, places.system(board, row)), front=row.slug in on_front,
         )
         for row in rows
@@ -107,6 +126,7 @@ def _table(
         Column("macro_accuracy", "Macro accuracy, %", "up"),
         Column("macs", "MACs", "down"),
         Column("bytes", "Bytes", "down"),
+        *((Column("seconds", "Time a clip", "down"),) if TIME in fronts else ()),
         Column("front", "On the front of", number=False),
     )
     lines = []
@@ -118,10 +138,16 @@ def _table(
                 figure(row.macro_accuracy, evidence.get(row.slug, NONE).mean),
                 cost(one.macs, _limit(board, "MACs"), decisive=one.decisive_macs),
                 cost(one.parameter_bytes, _limit(board, "bytes")),
-                Field(" and ".join(on) or "neither", on),
+                *((_clip_time(row, board),) if TIME in fronts else ()),
+                Field(display.words(tuple(on)) or "none", on),
             )
         )
     return Table("costs", f"Ranked systems by accuracy and cost: {len(rows)}", columns, tuple(lines), sortable=True)
+
+
+def _clip_time(row: Row, board: Board) -> Field:
+    seconds = _seconds(row, board)
+    return NOTHING if seconds is None else Field(display.seconds(seconds), seconds)
 
 
 def _budget(rows: Sequence[Row], board: Board, path: str, places: Places) -> tuple[Table, ...]:

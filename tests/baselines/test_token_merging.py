@@ -22,7 +22,17 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
 from baselines.models import build
-from baselines.token_merging import Matching, MergingBlocks, Reduction, Trace, match, merge_tokens, schedule, traced
+from baselines.token_merging import (
+    Matching,
+    MergingBlocks,
+    Reduction,
+    Trace,
+    match,
+    merge_tokens,
+    schedule,
+    tokens_left,
+    traced,
+)
 from harness.outcomes import Mistake
 from tests.harness.complexity.probes import count
 
@@ -282,12 +292,34 @@ def tokens_after(n: int, r: Reduction) -> list[int]:
 def test_a_second_of_ast_has_the_tokens_of_the_fact_sheet(r: Reduction, expected: list[int]) -> None:
     """Section 5.2: at most half of the patches go in a block, which binds from r = 12 upwards."""
     assert tokens_after(146, r) == expected
+    assert tokens_left(146, r) == expected
 
 
 @pytest.mark.parametrize("n", [602, 1214])
 @pytest.mark.parametrize("r", [5, 20, 40])
 def test_five_and_ten_seconds_lose_r_tokens_in_every_block(n: int, r: int) -> None:
-    assert tokens_after(n, r) == [n - r * block for block in range(1, 13)]
+    assert tokens_after(n, r) == tokens_left(n, r) == [n - r * block for block in range(1, 13)]
+
+
+@pytest.mark.parametrize(
+    ("n", "last"),
+    [
+        (146, [146, 86, 26, 4, 3, 3, 3, 3, 3]),
+        (602, [602, 542, 482, 422, 362, 302, 242, 182, 122]),
+        (1214, [1214, 1154, 1094, 1034, 974, 914, 854, 794, 734]),
+    ],
+)
+def test_the_head_sees_as_many_tokens_as_the_fact_sheet_says(n: int, last: list[int]) -> None:
+    """Section 5.2, the second table: one, five and ten seconds, r = 0, 5, … 40."""
+    assert [tokens_left(n, r)[-1] for r in range(0, 45, 5)] == last
+
+
+def test_the_tokens_left_depend_on_depth_and_protection() -> None:
+    assert tokens_left(10, 3, depth=3, protected=1) == [7, 4, 3]
+    assert tokens_left(10, [4, 9], depth=3, protected=2) == [6, 4, 4]
+    assert tokens_left(1, 5, depth=1) == [1]
+    with pytest.raises(Mistake, match="-1 tokens cannot be merged"):
+        tokens_left(10, -1)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness import tracks
 from leaderboard import evidence, site
 from leaderboard.boards import boards
+from leaderboard.material import material
 from tests.benchmarks import made_board
 
 
@@ -27,7 +28,7 @@ def weigh(folder: Path) -> dict[str, object]:
     cells, _ = site.read([folder])
     board = next(iter(boards(cells, {made_board.TRACK: tracks.load(made_board.TRACK)[0]})))
     start = time.perf_counter()
-    clips = evidence.material(board, [folder])
+    clips = material(board, [folder])
     assert clips is not None
     read = time.perf_counter()
     found = evidence.weighed(board, clips)

@@ -58,7 +58,7 @@ def lists(folder: Path, _cache: Path) -> dict[str, float]:
 def pack(folder: Path, cache: Path) -> dict[str, float]:
     """44.1 to 32 kHz, into a new store."""
     dataset = _dataset(folder)
-    place = store.layout(dataset, RATE, 1.0, "int16", cache)
+    place = store.layout(dataset, dataset.test, RATE, 1.0, "int16", cache)
     seen: list[tuple[float, int]] = []
     start = time.perf_counter()
     packing.pack(place, dataset, dataset.splits["100"], lambda: _watched(seen))
@@ -74,7 +74,7 @@ def opened(folder: Path, cache: Path) -> dict[str, float]:
     """Whether a packed store holds its clips, and its memory maps."""
     dataset = _dataset(folder)
     start = time.perf_counter()
-    place = store.layout(dataset, RATE, 1.0, "int16", cache)
+    place = store.layout(dataset, dataset.test, RATE, 1.0, "int16", cache)
     assert store.holds(place, dataset, dataset.splits["100"])
     place.waveforms()
     return {"seconds": time.perf_counter() - start, "clips": len(dataset.splits["100"])}

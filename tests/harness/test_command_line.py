@@ -37,8 +37,16 @@ def test_evaluate_prints_a_table_and_writes_a_page_and_then_has_nothing_to_do(
     page = re.search(r"page: (\S+)", shown.out + shown.err)
     assert page
     assert "Made for a test" in (tmp_path / page[1]).read_text()
+    assert "times the baseline" in shown.out
+    assert len(list((tmp_path / "reports/results/tiny/mine/S1").glob("speed-*.json"))) == 1
     assert status("evaluate", "mine", "--track", track) == 0
-    assert "nothing to do" in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert "nothing to do" in shown.err
+    assert "times the baseline" not in shown.out
+    assert status("bench", "mine", "--track", track, "--sittings", "1", "--seconds", "0.5", "--compare", "reports") == 0
+    shown = capsys.readouterr().out
+    assert "trained" in shown
+    assert "too few sittings to judge" in shown
 
 
 def test_check_says_what_a_system_costs(
@@ -57,6 +65,7 @@ BAD = {
     "no such entry": (("check", "nowhere"), "nowhere is not a folder"),
     "no such track": (("check", "mine", "--track", "dcase2024-task"), 'Did you mean "dcase2024-task1"?'),
     "no such system": (("check", "mine", "--system", "S2"), 'has no system "S2"'),
+    "nothing to compare with": (("bench", "mine", "--compare", "nowhere"), "nowhere does not exist"),
     "no such preset": (("check", "mine", "--preset", "fast"), 'has no preset "fast"'),
     "a setting without a value": (("check", "mine", "--set", "epochs"), "is not of the form key=value"),
     "data that are not there": (
@@ -133,7 +142,7 @@ def test_a_full_disk_ends_every_stage_with_one_sentence_and_what_was_finished_st
         )
         keeps = made.TRAIN.replace('run.save({"step"', 'run.save({"spare": torch.ones(200_000), "step"')
         made.entry_folder(tmp_path / "mine", build=large, train=keeps)
-        words = ("evaluate", "mine", "--track", track, "--cache", disk)
+        words = ("evaluate", "mine", "--track", track, "--cache", disk, "--no-timing")
         for size, sentence in (("300k", "waveform store"), ("2500k", "A file of the stage train")):
             subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
             assert status(*words) == 1

@@ -119,8 +119,11 @@ def test_an_edition_is_a_name_and_never_a_path(name: str) -> None:
         editions.load(name)
 
 
-def test_the_tracks_are_those_of_four_years_the_demo_a_small_real_one_and_one_for_studies() -> None:
-    assert tracks.names() == [*TRACKS, "scene10-mobile", "tau2022"]
+SOUNDS = ["esc10", "esc10-folds-1-4", "esc50"]
+
+
+def test_the_tracks_are_those_of_four_years_the_demo_small_real_ones_other_sounds_and_one_for_studies() -> None:
+    assert tracks.names() == sorted([*TRACKS, *SOUNDS, "scene10-mobile", "speech-commands-v2", "tau2022"])
 
 
 def test_the_track_of_studies_is_that_of_2023_without_its_limits() -> None:
@@ -134,6 +137,7 @@ def test_official_tracks_take_the_paper_s_preset() -> None:
     presets = {name: tracks.load(name)[0].preset for name in tracks.names()}
     assert presets == {
         **dict.fromkeys(TRACKS, "paper"), "demo": "demo", "scene10-mobile": "small", "tau2022": "paper",
+        "esc10": "esc50", "esc10-folds-1-4": "small", "esc50": "esc50", "speech-commands-v2": "speech-commands",
     }  # fmt: skip
 
 
@@ -223,3 +227,70 @@ def test_a_limit_is_a_number_above_zero(tmp_path: Path, tau_folder: Path, limit:
 def test_an_unknown_limit_is_refused_with_the_nearest_name(tmp_path: Path, tau_folder: Path) -> None:
     problem = track_refusal(tmp_path, tau_folder, "[limits]", "[limits]\ntrain_second = 3")
     assert 'unknown key "limits.train_second". Did you mean "train_seconds"?' in problem
+
+
+FOLDED = """
+name = "folded"
+title = "Folds"
+dataset = "{dataset}"
+labels = ["dog", "rain"]
+{lists}
+
+[device_groups]
+
+[ranking]
+rule = "mean_of_splits"
+status = "derived"
+source = "a test"
+"""
+
+
+def folded(folder: Path, lists: str, dataset: str = "esc50") -> tracks.Track:
+    path = folder / "folded.toml"
+    path.write_text(FOLDED.format(dataset=dataset, lists=lists))
+    return tracks.load(str(path))[0]
+
+
+def test_a_track_with_folds_has_a_split_for_each_called_after_it(tmp_path: Path) -> None:
+    track = folded(tmp_path, 'folds = ["1", "2", "3"]')
+    assert list(track.splits) == list(track.folds) == ["1", "2", "3"]
+    assert tracks.chosen_splits(track, ["3", "1"]) == ("3", "1")
+    assert track.test == ""
+    assert tracks.Track.model_validate(track.model_dump()) == track
+
+
+@pytest.mark.parametrize(
+    ("lists", "dataset", "problem"),
+    [
+        ('folds = ["1", "2"]\ntest = "test.csv"', "esc50", "names neither splits nor test"),
+        ('folds = ["1", "2"]\nsplits = { 5 = "split5.csv" }', "esc50", "names neither splits nor test"),
+        ('folds = ["1", "1"]', "esc50", "there are two folds or more, and each stands there once"),
+        ('folds = ["1"]', "esc50", "there are two folds or more, and each stands there once"),
+        ("folds = [1, 2]", "esc50", 'key "folds.0": input should be a valid string'),
+        ('folds = "12"', "esc50", 'key "folds"'),
+        ('folds = ["test", "2"]', "esc50", 'a training split may not be called "test"'),
+        ('folds = ["1", "2"]', "tau2022", 'folds are what a data set in the layout "esc50" has'),
+        ('test = "test.csv"', "esc50", 'folds are what a data set in the layout "esc50" has'),
+        ('test = "test.csv"\nsubset = "esc10"', "tau2022", "subset is a column of esc50.csv"),
+        ("", "tau2022", 'the key "test" is missing.'),
+        ('test = "test.csv"\nlength = "crop"', "tau2022", 'key "length"'),
+    ],
+)
+def test_folds_that_do_not_fit_are_refused_in_one_sentence(
+    tmp_path: Path, lists: str, dataset: str, problem: str
+) -> None:
+    with pytest.raises(Mistake) as caught:
+        folded(tmp_path, lists, dataset)
+    assert problem in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [*SOUNDS, "speech-commands-v2"])
+def test_tracks_of_other_sounds_have_no_devices_no_limits_and_clips_of_any_length(name: str) -> None:
+    track, _ = tracks.load(name)
+    assert (track.name, track.device_groups, track.rules, track.length) == (name, {}, None, "crop_or_pad")
+
+
+def test_esc_tracks_have_the_official_folds_and_the_one_at_hand_the_first_four() -> None:
+    folds = {name: "".join(tracks.load(name)[0].folds) for name in SOUNDS}
+    assert folds == {"esc10": "12345", "esc10-folds-1-4": "1234", "esc50": "12345"}

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import evaluation, results
+from harness import evaluation, results, tracks
+from harness.blocks import Blocks
+from harness.data import verification
 from harness.evaluation import Hands, Places
 from harness.outcomes import Mistake, Outcome
 from harness.plan import Choice
 from harness.results import Result
-from tests import made
+from tests import made, made_sounds
+from tests.harness.data.stand_ins import silently
 
 
 def only_result(folder: Path) -> Result:
@@ -244,3 +247,33 @@ def test_a_damaged_result_is_written_again(tmp_path: Path, track: str, places: P
     path.write_text(path.read_text()[:200])
     assert evaluation.evaluate(entry, track, Choice(), places, hands)
     assert only_result(places.results).scores == before.scores
+
+
+def test_in_cross_validation_each_fold_has_a_result_on_a_test_list_of_its_own(
+    tmp_path: Path, places: Places, hands: Hands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Clips of 0.6 to 1.4 s, of devices that nobody knows."""
+    data = made_sounds.esc_folder(tmp_path / "data", recordings=3, seconds=(1, 0.6, 1.4))
+    track = str(made_sounds.esc_track(tmp_path / "sounds.toml", data))
+    entry = made.entry_folder(tmp_path / "mine")
+    assert evaluation.evaluate(entry, track, Choice(), places, hands)
+    found = {one.identity.split: one for _, one in results.read_all([places.results]) if isinstance(one, Result)}
+    assert set(found) == {"1", "2"}
+    for split, result in found.items():
+        assert result.scores is not None
+        assert result.scores.clips == 18
+        assert result.scores.macro_accuracy > 0.6
+        assert (result.scores.per_device, result.scores.per_group, result.scores.worst_device) == ({}, {}, None)
+        clips = results.clips_path(places.results, "sounds", str(result.digests.test_list))
+        blocks = Blocks.read(clips)
+        assert blocks is not None
+        assert {place[len("freesound-")] for place in blocks.locations} == {split}
+        assert blocks.devices == ("unknown",)
+    one, two = found.values()
+    assert one.digests.test_list != two.digests.test_list
+    assert one.key != two.key
+    report = verification.verify(data, tracks.load(track)[0], (), silently, workers=2)
+    assert report.data == {split: result.digests.data for split, result in found.items()}
+    capsys.readouterr()
+    assert evaluation.evaluate(entry, track, Choice(), places, hands)
+    assert "nothing to do" in capsys.readouterr().err

@@ -56,7 +56,7 @@ def test_the_released_checkpoint_gets_113_of_151_real_clips_right(
 
     track, _ = load(str(path))
     dataset = tau.read(shared / "data" / "tau_mini", track)
-    test = test_clips.shuffled(dataset, 32000, 1.0, places.cache)
+    test = test_clips.shuffled(dataset, dataset.test, 32000, 1.0, places.cache)
     logits = test.in_list_order(np.load(cell_folder(places.cache, result.key) / LOGITS))
     ours = dict(zip((dataset.names[row] for row in dataset.test), logits, strict=True))
     with (golden / "tau_mini_logits.csv").open() as stream:

@@ -159,6 +159,7 @@ class Bench:
         """The command; it stops at points too, in steps of its own."""
         program = points(f"pathlib.Path({str(self.places.cache)!r})") + COMMAND
         words = ["evaluate", "mine", "--track", "tiny.toml", "--device", "cpu", "--cache", str(self.places.cache)]
+        words += ["--no-timing"]
         words += ["--results", str(self.places.results), "--out", str(self.page.parent)]
         with (self.folder / "out.txt").open("wb") as out:
             process = subprocess.Popen(

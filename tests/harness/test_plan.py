@@ -51,7 +51,7 @@ def track(**changes: Any) -> Track:
 def cell(config: dict[str, Any] | None = None, seed: int = 0, **identity: Any) -> Cell:
     answer = Answer(outcome=Outcome.OK, config=config or {})
     words: dict[str, Any] = {"track": "tiny", "entry": "mine", "system": "S1", "split": "100", "seed": seed}
-    return Cell(System(entry(), "S1", {}, answer), "100", seed, None, Identity(**(words | identity)))
+    return Cell(System(entry(), "S1", {}, answer), "100", seed, None, np.arange(0), Identity(**(words | identity)))
 
 
 def key(
@@ -121,6 +121,18 @@ def test_everything_a_system_is_told_of_its_track_decides_the_key(changed: dict[
     assert key(**changed) != key()
 
 
+def test_keys_of_tracks_with_one_test_list_are_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results of before there were folds and other lengths stay finished: this key was computed then."""
+    monkeypatch.setattr(plan, "package_versions", lambda: {"torch": "0"})
+    monkeypatch.setattr(plan, "CONTRACT_VERSION", 1)
+    monkeypatch.setattr(plan, "RULES_VERSION", 2)
+    assert key(edition=None) == "f4c6794071718ead9120cb5af35ac82e1c626bfac007a2a99c71fb52643a016f"
+
+
+def test_what_becomes_of_clips_of_other_lengths_decides_the_key() -> None:
+    assert key(length="crop_or_pad") != key(length="exact") == key()
+
+
 def test_the_device_and_the_packages_decide_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     before = key()
     assert key(device="cuda") != before
@@ -175,7 +187,18 @@ def test_cells_come_system_by_system_split_by_split_seed_by_seed(small: tuple[Tr
     for one in found:
         assert one.rows is not None
         assert np.array_equal(one.rows, data.splits[one.split])
+        assert np.array_equal(one.test, data.test)
         assert (one.identity.track, one.identity.entry) == ("tiny", "mine")
+
+
+def test_the_cells_of_a_fold_are_tested_on_that_fold(small: tuple[Track, Dataset]) -> None:
+    loaded, data = small
+    folds = {"50": np.array([0, 1]), "100": np.array([2])}
+    systems = [System(entry(), "S1", {}, Answer(outcome=Outcome.OK))]
+    found = plan.cells(
+        systems, loaded, replace(data, tests=folds), Choice(splits=("50", "100"), seeds=(0,)), entry().folder
+    )
+    assert {one.split: one.test.tolist() for one in found} == {"50": [0, 1], "100": [2]}
 
 
 def test_what_was_changed_is_part_of_a_cell_s_identity(small: tuple[Track, Dataset]) -> None:

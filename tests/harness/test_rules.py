@@ -19,7 +19,7 @@ from tests import made
 PROJECT = Path(__file__).resolve().parents[2]
 BAD_ENTRIES = (PROJECT / "tests/harness/test_bad_entries.py").read_text()
 
-ABOUT_ENTRIES = ("config", "contract", "count", "entry", "limits", "needs", "predict", "stage", "weights")
+ABOUT_ENTRIES = ("config", "contract", "count", "entry", "limits", "needs", "predict", "speed", "stage", "weights")
 ABOUT_COMMANDS = {
     "entry.folder", "entry.system", "entry.preset", "entry.changed", "entry.missing", "entry.encoding",
     "entry.unreadable", "needs.names",
@@ -42,7 +42,9 @@ def broken(rule: Rule, folder: Path) -> Path:
     return entry
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if not rule.id.startswith("stage.")], ids=lambda rule: rule.id)
+@pytest.mark.parametrize(
+    "rule", [rule for rule in RULES if not rule.id.startswith(("stage.", "speed."))], ids=lambda rule: rule.id
+)
 def test_a_rule_refuses_its_bad_example(rule: Rule, tmp_path: Path, track: str, places: Places, hands: Hands) -> None:
     entry = broken(rule, tmp_path / "mine")
     try:
@@ -61,6 +63,12 @@ def test_the_bad_examples_about_stages_are_walked_among_the_bad_entries(rule: Ru
     assert all(
         any(part in BAD_ENTRIES for part in (line, line.split(":")[0])) for line in lines if "return" not in line
     )
+
+
+def test_rules_about_speed_are_met_by_attacks() -> None:
+    met = (PROJECT / "tests/harness/throughput/test_attacks.py").read_text()
+    met += (PROJECT / "tests/harness/throughput/test_honesty.py").read_text()
+    assert [rule.id for rule in RULES if rule.id.startswith("speed.") and f'"{rule.id}"' not in met] == []
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)

@@ -175,6 +175,13 @@ def test_a_track_without_groups_has_no_gap_but_a_worst_device() -> None:
     assert (found.seen_unseen_gap, found.per_group, found.worst_device) == (None, {}, "y")
 
 
+def test_where_nobody_knows_the_devices_none_is_scored_by_itself() -> None:
+    known = score(pointed([0, 1]), [0, 2], ["x", "y"], NAMES, {})
+    found = score(pointed([0, 1]), [0, 2], None, NAMES, {})
+    assert (found.per_device, found.per_group, found.worst_device, found.seen_unseen_gap) == ({}, {}, None, None)
+    assert (found.accuracy, found.log_loss, found.per_class) == (known.accuracy, known.log_loss, known.per_class)
+
+
 def test_a_single_clip_is_scored() -> None:
     found = score(np.log([[0.7, 0.1, 0.1, 0.1]]), [0], ["a"], NAMES, GROUPS)
     assert (found.clips, found.accuracy, found.macro_accuracy) == (1, 1.0, 1.0)

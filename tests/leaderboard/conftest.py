@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from harness.results import Result
+from harness.throughput import speed
+from harness.throughput.speed import Speed
 from leaderboard import site
 from leaderboard.site import Report
 from tests.leaderboard.made import write
@@ -38,8 +40,10 @@ Build = Callable[..., Site]
 def build(tmp_path: Path) -> Build:
     """Writes results, with predictions where they were made with `predicted`, and builds the site of no entries."""
 
-    def built(*results: Result) -> Site:
+    def built(*results: Result, speeds: Sequence[Speed] = ()) -> Site:
         write(tmp_path / "results", *results)
+        for one in speeds:
+            speed.write(one, tmp_path / "results")
         out = tmp_path / "site"
         return Site(out, tmp_path / "results", site.build([tmp_path / "results"], out, project=tmp_path))
 

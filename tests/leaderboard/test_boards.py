@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.outcomes import Outcome
+from harness.throughput.speed import Speed
 from harness.tracks import Track
 from leaderboard import boards as boards_module
 from leaderboard.boards import UNKNOWN_TRACK, Board, board, boards
@@ -134,8 +135,8 @@ def test_every_result_has_exactly_one_place() -> None:
 
 @pytest.mark.parametrize("copies", [0, 2])
 def test_a_result_that_the_board_loses_or_shows_twice_is_an_error(copies: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(name: str, found: Sequence[Cell], on: Track | None) -> Board:
-        right = board(name, found, on)
+    def wrong(name: str, found: Sequence[Cell], on: Track | None, timed: Sequence[Speed]) -> Board:
+        right = board(name, found, on, timed)
         return replace(right, ranked=right.ranked * copies)
 
     monkeypatch.setattr(boards_module, "board", wrong)

@@ -10,7 +10,8 @@ import pytest
 from harness.results import Result
 from leaderboard import evidence, site
 from leaderboard.boards import Board, boards
-from leaderboard.evidence import Evidence, Material
+from leaderboard.evidence import Evidence
+from leaderboard.material import Material, material
 from leaderboard.pages import trade_off
 from tests.leaderboard.made import predicted, result, track, track_ranked_by, write
 
@@ -20,7 +21,7 @@ def weighed(folder: Path, *made: Result, rule: str | None = None) -> tuple[Board
     write(folder, *made)
     cells, _ = site.read([folder])
     board = boards(cells, {"demo": track_ranked_by(rule) if rule else track()})[0]
-    clips = evidence.material(board, [folder])
+    clips = material(board, [folder])
     return board, clips, evidence.weighed(board, clips)
 
 
@@ -123,5 +124,5 @@ def test_the_front_is_of_those_that_nobody_beats_in_both(tmp_path: Path) -> None
         system("e", 0.4, 10),
     ]
     board, _, _ = weighed(tmp_path, *made)
-    found = trade_off.front(board.ranked, lambda cost: cost.macs)
+    found = trade_off.front(board.ranked, lambda row: row.cost.macs if row.cost else 0)
     assert found == {"cpjku-a", "cpjku-b", "cpjku-d"}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.throughput.made import speed
 from tests.leaderboard.conftest import Build
 from tests.leaderboard.made import failure, predicted, result
 
@@ -24,17 +25,20 @@ PAGES = (
     "excluded.html",
     "studies/index.html",
 )
+SKILLS = {"good": 2.0, "poor": 0.5}
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_the_one_that_was_looked_at(name: str, build: Build) -> None:
     """Without its style and script, a tag a line; charts are tested by themselves."""
+    good, poor = ([predicted(system, skill, seed=seed) for seed in (0, 1)] for system, skill in SKILLS.items())
     made = build(
-        *(predicted("good", 2.0, seed=seed) for seed in (0, 1)),
-        *(predicted("poor", 0.5, seed=seed) for seed in (0, 1)),
+        *good,
+        *poor,
         predicted("teacher", 3.0, role="teacher"),
         result("quick", official=False, unofficial_because=("it is a quick run",)),
         failure("huge"),
+        speeds=[speed("good", cell=good[0].key), speed("poor", cell=poor[0].key, others=0.4)],
     )
     html = re.sub(r"<(style|script|svg)\b.*?</\1>", "", made.html(name), flags=re.DOTALL)
     html = re.sub(r"'sha256-[^']+'", "'sha256'", html)

@@ -20,6 +20,9 @@ from harness.blocks import Blocks
 from harness.outcomes import Outcome
 from harness.results import Result
 from harness.scoring import score
+from harness.throughput import speed
+from harness.throughput.speed import Subject
+from tests.harness.throughput.made import speed as made_speed
 from tests.leaderboard.made import OVER, result
 
 HOSTILE = (
@@ -92,7 +95,24 @@ def write(folder: Path) -> None:
         reason = None if outcome is Outcome.INTERRUPTED else OVER.model_copy(update={"problem": text})
         failed = _record(systems()[number], "100", 7, outcome=outcome, reason=reason, scores=None, complexity=None)
         results.write(failed, folder)
+    for number, (system, hardware) in enumerate(
+        zip(systems(), (*HOSTILE, *["Some CPU, 2 cores"] * PLAIN), strict=False)
+    ):
+        _write_speed(folder, system, hardware, refused=number % 7 == 3)
     (folder / "damaged & torn.json").write_text("{", encoding="utf-8")
+
+
+def _write_speed(folder: Path, system: System, hardware: str, *, refused: bool) -> None:
+    """The speed of a system's first cell, or why there is none, in a hostile sentence."""
+    timed = _record(system, system.splits[0], system.seeds[0])
+    identity = timed.identity
+    subject = Subject(
+        track=identity.track, entry=identity.entry, system=identity.system,
+        settings=identity.settings, preset=identity.preset,
+    )  # fmt: skip
+    why = OVER.model_copy(update={"problem": HOSTILE[0]}) if refused else None
+    nothing = {"outcome": Outcome.REFUSED, "reason": why, "one": None, "batch": None, "network": None}
+    speed.write(made_speed(hardware=hardware, cell=timed.key, subject=subject, **(nothing if refused else {})), folder)
 
 
 def _failures() -> Iterator[tuple[Outcome, str]]:

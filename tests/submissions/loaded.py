@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import entry
-from harness.child import _import_entry
+from harness.child.entries import import_entry
 from harness.contract import Task
 from harness.entry import Entry
 
@@ -20,7 +20,7 @@ TASK = Task(LABELS, 1.0, ("a", "b", "c"))
 
 def load(name: str) -> tuple[Entry, Any]:
     folder = PROJECT / "submissions" / name
-    return entry.read(folder), _import_entry(folder)
+    return entry.read(folder), import_entry(folder)
 
 
 def config(read: Entry, module: Any, system: str, preset: str | None = None, **changes: Any) -> Any:

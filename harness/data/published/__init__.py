@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
+
 from harness.outcomes import Mistake, nearest
 from harness.validated import Record, read_toml
 
@@ -20,21 +22,26 @@ class AudioFormat(Record):
 class PublishedList(Record):
     """One list: counts, `sha256` of its content with LF line ends, and `clips` of its sorted rows.
 
-    `sha256` is None where only the set of clips is known and not the order of its rows.
+    `sha256` is None where only the set of clips is known and not the order of its rows, `clips` where only counts were
+    published. `each_label` is the count of every class where all have as many.
     """
 
     count: int
     sha256: str | None = None
-    clips: str
-    devices: dict[str, int]
-    labels: dict[str, int]
+    clips: str | None = None
+    devices: dict[str, int] = Field(default_factory=dict)
+    labels: dict[str, int] = Field(default_factory=dict)
+    each_label: int | None = None
 
 
 class Published(Record):
-    """What is known of a data set; `lists` by file name, meta.csv among them."""
+    """What is known of a data set; `lists` by file name, meta.csv among them, or by what stands for a file.
+
+    `audio` is None where the publisher does not state it whole.
+    """
 
     title: str
-    audio: AudioFormat
+    audio: AudioFormat | None = None
     lists: dict[str, PublishedList]
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data import published, store, tau, test_clips
-from harness.data.verification import agreement, apart, copies, listing, manifest, sound
-from harness.data.verification.listing import Listed, Listing
-from harness.data.verification.report import Check, Counts, Fault, Report
+from harness.data import apart, dataset_of, folders, published, store, test_clips
+from harness.data.dataset import UNKNOWN_DEVICE
+from harness.data.findings import Check, Counts, Fault, Report
+from harness.data.listing import Listed, Listing
+from harness.data.verification import agreement, copies, manifest, sound
 from harness.data.verification.sound import Heard, Step
 from harness.tracks import NO_SPLIT, Track
 
@@ -44,19 +45,20 @@ def verify(
 
     `step` is entered when the audio files are opened and when they are compared; None: names and lists only. `digests`
     names files of digests to compare with and to write. Raises `Mistake` only where there is no such folder or no
-    meta.csv in it, and for digests that cannot be read or written.
+    list of its clips in it, and for digests that cannot be read or written.
     """
     start = time.monotonic()
     digests = digests or Digests()
     expected = manifest.read(digests.compared) if digests.compared else None
-    tau.require_folder(folder, track, with_audio=step is not None)
+    layout = dataset_of.LAYOUTS[track.dataset]
+    folders.require(folder, track, layout.wanted, with_audio=step is not None)
     known = published.load(track.published) if track.published else None
-    found = listing.read(folder, track, list_folders)
+    found = layout.listing(folder, track, list_folders)
     checks = [*found.checks, *([agreement.check(found, known)] if known else []), *apart.checks(found)]
     data: dict[str, str] = {}
     if step is not None:
         heard = sound.listen(folder, found.meta.names, step, workers)
-        checks += sound.checks(folder, found.meta, heard, known.audio if known else None, track.clip_seconds)
+        checks += sound.checks(folder, found.meta, heard, known.audio if known else None, track)
         checks += [manifest.check(expected, found.meta, heard)] if expected is not None else []
         checks += copies.checks(folder, found, heard, step)
         if digests.written:
@@ -77,7 +79,7 @@ def verify(
 
 
 def _counts(found: Listing) -> Iterator[tuple[str, Counts]]:
-    yield found.meta.path.name, found.counts(range(len(found.meta.names)))
+    yield found.meta.name, found.counts(range(len(found.meta.names)))
     for listed in found.lists:
         yield listed.shown, found.counts(found.rows(listed))
 
@@ -87,29 +89,32 @@ def _described(check: Check, counts: dict[str, Counts]) -> Check:
     if check.name not in counts:
         return check
     held = counts[check.name]
-    devices = ", ".join(f"{device} {count:,}" for device, count in held.devices.items())
-    says = f"{held.recordings:,} recordings, {held.segments:,} segments, {held.locations:,} locations; {devices}"
+    devices = ", ".join(f"{device} {count:,}" for device, count in held.devices.items() if device != UNKNOWN_DEVICE)
+    says = f"{held.recordings:,} recordings, {held.segments:,} segments, {held.locations:,} locations"
+    says += f"; {devices}" if devices else ""
     return check.model_copy(update={"says": says})
 
 
 def _fingerprints(found: Listing, heard: Heard) -> dict[str, str]:
     """What results that are computed on these files will have as `digests.data`, by split."""
-    if found.test is None:
-        return {}
-    tested = _in_order(found, found.test)
-    order = test_clips.order([found.meta.names[row] for row in tested])
-    last = store.fingerprint(heard.digests[tested[order]])
-    usable = heard.usable
-    if not len(tested) or not usable[tested].all():
-        return {}
+    tested = {one.split: digest for one in found.lists_for_test if (digest := _tested(found, one, heard)) is not None}
     if not found.splits:
-        return {NO_SPLIT: store.data_digest(last)}
-    trained = {listed.split: _in_order(found, listed) for listed in found.splits}
-    return {
-        split: store.data_digest(store.fingerprint(heard.digests[rows]), last)
-        for split, rows in trained.items()
-        if len(rows) and usable[rows].all()
-    }
+        return {NO_SPLIT: store.data_digest(*tested.values())} if tested else {}
+    digests = {}
+    for listed in found.splits:
+        rows, test = _in_order(found, listed), found.test_of(listed)
+        if len(rows) and heard.usable[rows].all() and test and test.split in tested:
+            digests[listed.split] = store.data_digest(store.fingerprint(heard.digests[rows]), tested[test.split])
+    return digests
+
+
+def _tested(found: Listing, test: Listed, heard: Heard) -> str | None:
+    """The fingerprint of the clips of a test list; None where not all of them can be read."""
+    rows = _in_order(found, test)
+    if not len(rows) or not heard.usable[rows].all():
+        return None
+    order = test_clips.order([found.meta.names[row] for row in rows])
+    return store.fingerprint(heard.digests[rows[order]])
 
 
 def _in_order(found: Listing, listed: Listed) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.data.findings import Check, Fault
+from harness.data.listing import Listing
 from harness.data.lists import LIST_COLUMNS, META_COLUMNS
 from harness.data.published import Published, PublishedList
-from harness.data.verification.listing import Listing
-from harness.data.verification.report import Check, Fault
 
 SHOWN = 4
+SAME_COUNTS = "its counts are right, its clips are others"
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,14 @@ def check(listing: Listing, published: Published) -> Check:
         if known is None:
             continue
         looked_at += 1
-        if known.sha256 == content.sha256:
+        difference = _difference(content, known)
+        if known.sha256 == content.sha256 or (known.clips is None and not difference):
             continue
         if known.clips == content.clips:
             if known.sha256:
                 notes.append(f"{content.name} holds the published clips in another order.")
             continue
-        sentence = f"{content.name} is not the published list: {_difference(content, known)}."
+        sentence = f"{content.name} is not the published list: {difference or SAME_COUNTS}."
         faults.append(Fault(check="published lists", subject=content.name, sentence=sentence))
     return Check(
         name="published lists",
@@ -72,23 +74,22 @@ def _contents(listing: Listing) -> Iterator[_Content]:
     meta = listing.meta
     if meta.names:
         rows = ["\t".join(row) for row in zip(meta.names, meta.labels, meta.identifiers, meta.devices, strict=True)]
-        yield _Content(meta.path.name, rows, "\t".join(META_COLUMNS), Counter(meta.devices), Counter(meta.labels))
+        yield _Content(meta.name, rows, "\t".join(META_COLUMNS), Counter(meta.devices), Counter(meta.labels))
     for listed in listing.lists:
         labels = listed.labels or [meta.labels[meta.rows[name]] if name in meta.rows else "" for name in listed.names]
         rows = ["\t".join(row) for row in zip(listed.names, labels, strict=True)]
         devices = Counter(name.rpartition(".")[0].rpartition("-")[2] for name in listed.names)
-        yield _Content(listed.path.name, rows, "\t".join(LIST_COLUMNS), devices, Counter(labels))
+        yield _Content(listed.name, rows, "\t".join(LIST_COLUMNS), devices, Counter(labels))
 
 
 def _difference(content: _Content, known: PublishedList) -> str:
-    """The first counts that differ, or the statement that none does."""
+    """The first counts that differ; nothing where none does. What was not published is not compared."""
+    each = dict.fromkeys(content.labels, known.each_label) if known.each_label else known.labels
     found = [
         *_different("clips", {"": len(content.rows)}, {"": known.count}),
-        *_different("of device ", content.devices, known.devices),
-        *_different("of ", content.labels, known.labels),
+        *(_different("of device ", content.devices, known.devices) if known.devices else ()),
+        *(_different("of ", content.labels, each) if each else ()),
     ]
-    if not found:
-        return "its counts are right, its clips are others"
     return "; ".join(found[:SHOWN]) + (f"; and {len(found) - SHOWN} more counts" if len(found) > SHOWN else "")
 
 

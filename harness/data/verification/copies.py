@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from harness.data import audio_files
 from harness.data.audio_files import Unusable
 from harness.data.dataset import Rows
+from harness.data.findings import Check, Fault
+from harness.data.listing import Listing
 from harness.data.verification import prints
-from harness.data.verification.listing import Listing
-from harness.data.verification.report import Check, Fault
 from harness.data.verification.sound import Heard, Step
 
 ALIKE = 0.85
@@ -28,25 +28,25 @@ CANDIDATES = 4
 
 BLOCK = 4096
 
+Side = tuple[Rows, Rows]
+"""Test rows, and the training rows that they are compared with."""
+
 
 def checks(folder: Path, listing: Listing, heard: Heard, step: Step) -> Iterator[Check]:
     """Leaks by content, which no list shows; copies on one side are notes."""
-    if not listing.test:
+    if not listing.lists_for_test:
         return
-    test = np.unique(np.array(listing.rows(listing.test), dtype=np.int64))
-    trained = np.array([row for listed in listing.splits for row in listing.rows(listed)], dtype=np.int64)
-    training = np.setdiff1d(trained, test)
-    usable = heard.usable
-    test, training = test[usable[test]], training[usable[training]]
-    names, split_of = listing.meta.names, _smallest_split(listing)
-    identical = _identical(test, training, heard)
+    sides = [_usable(side, heard.usable) for side in _sides(listing)]
+    looked_at = sum(len(test) for test, _ in sides)
+    names, split_of = listing.meta.names, _splits(listing)
+    identical = [pair for test, training in sides for pair in _identical(test, training, heard)]
     words = "is the same file as the test clip"
     yield Check(
         name="leak: identical file",
-        looked_at=len(test),
+        looked_at=looked_at,
         unit="test clips",
         faults=tuple(
-            _leak("leak: identical file", names[there], f"of split {split_of[there]} {words} {names[here]}")
+            _leak("leak: identical file", names[there], f"of split {split_of(here, there)} {words} {names[here]}")
             for here, there in identical
         ),
         notes=_repeated(listing, heard),
@@ -55,22 +55,42 @@ def checks(folder: Path, listing: Listing, heard: Heard, step: Step) -> Iterator
     words = "is a re-encoded copy of the test clip"
     yield Check(
         name="leak: copy",
-        looked_at=len(test),
+        looked_at=looked_at,
         unit="test clips",
         faults=tuple(
-            _leak("leak: copy", names[there], f"of split {split_of[there]} {words} {names[here]} ({same:.2f} alike)")
-            for here, there, same in _copies(folder, names, _candidates(test, training, heard.prints, step))
+            _leak(
+                "leak: copy", names[there], f"of split {split_of(here, there)} {words} {names[here]} ({same:.2f} alike)"
+            )
+            for here, there, same in _copies(folder, names, _candidates(sides, heard.prints, step))
             if there not in known
         ),
     )
 
 
+def _sides(listing: Listing) -> Iterator[Side]:
+    """The test clips with the training clips; each fold with those behind it, so that no pair is compared twice."""
+    if listing.test:
+        test = np.unique(np.array(listing.rows(listing.test), dtype=np.int64))
+        trained = np.array([row for listed in listing.splits for row in listing.rows(listed)], dtype=np.int64)
+        yield test, np.setdiff1d(trained, test)
+    folds = [np.array(listing.rows(fold), dtype=np.int64) for fold in listing.folds]
+    yield from ((fold, np.concatenate([*folds[place:], fold[:0]])) for place, fold in enumerate(folds, start=1))
+
+
+def _usable(side: Side, usable: NDArray[np.bool_]) -> Side:
+    test, training = side
+    return test[usable[test]], training[usable[training]]
+
+
+def _splits(listing: Listing) -> Callable[[int, int], str]:
+    """The split in which a test row and a training row meet; where there are several, the first."""
+    smallest = {row: listed.split for listed in reversed(listing.splits) for row in listing.rows(listed)}
+    tested = {row: fold.split for fold in listing.folds for row in listing.rows(fold)}
+    return lambda here, there: tested.get(here) or smallest[there]
+
+
 def _leak(check: str, name: str, words: str) -> Fault:
     return Fault(check=check, subject=name, sentence=f"{name} {words}.")
-
-
-def _smallest_split(listing: Listing) -> dict[int, str]:
-    return {row: listed.split for listed in reversed(listing.splits) for row in listing.rows(listed)}
 
 
 def _identical(test: Rows, training: Rows, heard: Heard) -> list[tuple[int, int]]:
@@ -83,7 +103,7 @@ def _identical(test: Rows, training: Rows, heard: Heard) -> list[tuple[int, int]
 def _repeated(listing: Listing, heard: Heard) -> tuple[str, ...]:
     """Files that stand under two names on one side: no leak, but they count twice."""
     notes = []
-    for side, lists in (("test list", listing.lists[-1:]), ("training lists", listing.splits)):
+    for side, lists in listing.sides:
         rows = {row for listed in lists for row in listing.rows(listed) if heard.usable[row] and heard.peaks[row] > 0}
         counts = Counter(heard.digests[row].tobytes() for row in rows)
         twice = sum(count - 1 for count in counts.values())
@@ -107,16 +127,21 @@ def _copies(folder: Path, names: Sequence[str], pairs: Iterable[tuple[int, int]]
     return found
 
 
-def _candidates(test: Rows, training: Rows, every: NDArray[np.float16], step: Step) -> Iterator[tuple[int, int]]:
+def _candidates(sides: Sequence[Side], every: NDArray[np.float16], step: Step) -> Iterator[tuple[int, int]]:
     """(test row, training row) whose prints are alike, block by block: 4 billion products for the whole TAU set."""
-    if not len(test) or not len(training):
+    blocks = [
+        (test[start : start + BLOCK], training)
+        for test, training in sides if len(training) for start in range(0, len(test), BLOCK)
+    ]  # fmt: skip
+    if not blocks:
         return
+    done, total = 0, sum(len(rows) for rows, _ in blocks)
     with step("comparing sounds") as progress:
-        for start in range(0, len(test), BLOCK):
-            rows = test[start : start + BLOCK]
+        for rows, training in blocks:
             for here, alike in _most_alike(every[rows], training, every).items():
                 yield from ((int(rows[here]), there) for _, there in alike)
-            progress(start + len(rows), len(test))
+            done += len(rows)
+            progress(done, total)
 
 
 def _most_alike(

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.audio_files import DIGEST_BYTES
-from harness.data.verification.listing import Meta
-from harness.data.verification.report import Check, Fault
+from harness.data.findings import Check, Fault
+from harness.data.listing import Meta
 from harness.data.verification.sound import Heard
 from harness.files import write_bytes
 from harness.outcomes import Mistake
@@ -50,7 +50,7 @@ def check(expected: Mapping[str, str], meta: Meta, heard: Heard) -> Check:
         elif expected[name] != found:
             faults.append(_fault(name, f"{name} has the digest {found} instead of {expected[name]}."))
     missing = [name for name in expected if name not in meta.rows]
-    faults += [_fault(name, f"{name} has a digest and is not in {meta.path.name}.") for name in missing]
+    faults += [_fault(name, f"{name} has a digest and is not in {meta.name}.") for name in missing]
     return Check(name="digests", looked_at=len(expected), unit="digests", faults=tuple(faults))
 
 

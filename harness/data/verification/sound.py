@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from harness.data import audio_files
 from harness.data.audio_files import DIGEST_BYTES, Unusable
+from harness.data.findings import Check, Fault
+from harness.data.listing import Meta
 from harness.data.published import AudioFormat
 from harness.data.verification import prints
-from harness.data.verification.listing import Meta
-from harness.data.verification.report import Check, Fault
 from harness.data.workers import cores, pool
+from harness.tracks import Track
 
 Progress = Callable[[int, int], None]
 Step = Callable[[str], AbstractContextManager[Progress]]
@@ -111,13 +112,13 @@ def _listen_job(folder: Path, names: Sequence[str]) -> Heard:
     return heard
 
 
-def checks(folder: Path, meta: Meta, heard: Heard, expected: AudioFormat | None, seconds: float) -> Iterator[Check]:
+def checks(folder: Path, meta: Meta, heard: Heard, expected: AudioFormat | None, track: Track) -> Iterator[Check]:
     """Files that are there and readable, of one format, and not silent; `expected` None: what most files have."""
     faults = tuple(
         _fault("files", meta.names[row], f"{meta.names[row]} {why}.") for row, why in sorted(heard.unusable.items())
     )
     yield Check(name="files", looked_at=len(meta.names), unit="files", faults=faults, notes=_strays(folder, meta))
-    yield _format(meta, heard, expected or _usual(heard), seconds)
+    yield _format(meta, heard, expected or _usual(heard), track)
     yield _level(meta, heard)
 
 
@@ -126,17 +127,17 @@ def _fault(check: str, name: str, sentence: str) -> Fault:
 
 
 def _strays(folder: Path, meta: Meta) -> tuple[str, ...]:
-    """Files in audio/ that meta.csv does not name."""
+    """Files in audio/ that no list names."""
     try:
         present = {f"audio/{name}" for name in os.listdir(folder / "audio")}  # noqa: PTH208 - no Path for each
     except OSError:
         return ()
-    strays = sorted(present - set(meta.names))
+    strays = sorted(present - set(meta.names) - meta.others)
     if not strays:
         return ()
     shown = ", ".join(strays[:SHOWN_STRAYS]) + (" …" if len(strays) > SHOWN_STRAYS else "")
     files = "files in audio/ are" if len(strays) > 1 else "file in audio/ is"
-    return (f"{len(strays):,} {files} not in meta.csv: {shown}.",)
+    return (f"{len(strays):,} {files} not in {meta.name}: {shown}.",)
 
 
 def _usual(heard: Heard) -> AudioFormat:
@@ -147,10 +148,11 @@ def _usual(heard: Heard) -> AudioFormat:
     return AudioFormat(sample_rate=rate, bits=bits)
 
 
-def _format(meta: Meta, heard: Heard, expected: AudioFormat, seconds: float) -> Check:
+def _format(meta: Meta, heard: Heard, expected: AudioFormat, track: Track) -> Check:
     faults = []
-    lengths = np.round(seconds * heard.sample_rates).astype(np.int64)
-    odd = (heard.sample_rates != expected.sample_rate) | (heard.samples != lengths)
+    lengths = np.round(track.clip_seconds * heard.sample_rates).astype(np.int64)
+    wrong_length = (heard.samples != lengths) & ((heard.samples == 0) | (track.length == "exact"))
+    odd = (heard.sample_rates != expected.sample_rate) | wrong_length
     odd |= (heard.channels != 1) | (heard.bits != expected.bits)
     for row in np.flatnonzero(heard.usable & odd).tolist():
         rate, samples, wanted = int(heard.sample_rates[row]), int(heard.samples[row]), int(lengths[row])
@@ -158,7 +160,7 @@ def _format(meta: Meta, heard: Heard, expected: AudioFormat, seconds: float) -> 
             words
             for words, is_wrong in (
                 (f"has {rate:,} Hz instead of {expected.sample_rate:,}", rate != expected.sample_rate),
-                (f"has {samples:,} samples instead of {wanted:,}", samples != wanted),
+                (f"has {samples:,} samples instead of {wanted:,}", bool(wrong_length[row])),
                 (f"has {heard.channels[row]} channels instead of one", heard.channels[row] != 1),
                 (f"has {heard.bits[row]} bits a sample instead of {expected.bits}", heard.bits[row] != expected.bits),
             )
@@ -166,8 +168,28 @@ def _format(meta: Meta, heard: Heard, expected: AudioFormat, seconds: float) -> 
         ]
         faults.append(_fault("format", meta.names[row], f"{meta.names[row]} {' and '.join(wrong)}."))
     bits = f", {expected.bits} bit" if expected.bits else ""
-    says = f"{expected.sample_rate:,} Hz{bits}, mono, {seconds:g} s"
-    return Check(name="format", looked_at=int(heard.usable.sum()), unit="files", faults=tuple(faults), says=says)
+    lasting = f"{'' if track.length == 'exact' else 'cut or padded to '}{track.clip_seconds:g} s"
+    says = f"{expected.sample_rate:,} Hz{bits}, mono, {lasting}"
+    return Check(
+        name="format",
+        looked_at=int(heard.usable.sum()),
+        unit="files",
+        faults=tuple(faults),
+        says=says,
+        notes=_cut_or_padded(heard, lengths) if track.length == "crop_or_pad" else (),
+    )
+
+
+def _cut_or_padded(heard: Heard, lengths: NDArray[np.int64]) -> tuple[str, ...]:
+    """How many files are longer or shorter than a clip, where that is no fault."""
+    others = heard.usable & (heard.samples != lengths) & (heard.samples > 0)
+    if not others.any():
+        return ()
+    seconds = heard.samples[others] / heard.sample_rates[others]
+    longer = int((heard.samples[others] > lengths[others]).sum())
+    shorter = int(others.sum()) - longer
+    reach = f"{seconds.min():.2f} to {seconds.max():.2f} s"
+    return (f"{int(others.sum()):,} files have another length ({reach}): {longer:,} are cut, {shorter:,} padded.",)
 
 
 def _level(meta: Meta, heard: Heard) -> Check:

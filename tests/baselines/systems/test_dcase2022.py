@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness import evaluation, results
-from harness.child import _import_entry
+from harness.child.entries import import_entry
 from harness.complexity.measuring import evaluate, measure
 from harness.contract import Task
 from harness.evaluation import Hands, Places
@@ -25,7 +25,7 @@ def test_it_costs_what_its_layers_do(name: str) -> None:
 
     Here biases and the scales of channels hold two bytes each, and five layers the step and zero of their input.
     """
-    module = _import_entry(SYSTEMS / name)
+    module = import_entry(SYSTEMS / name)
     classifier = module.build(module.Config(), TASK)  # type: ignore[attr-defined]
     evaluate(classifier)
     found = measure(module, classifier, TASK).complexity

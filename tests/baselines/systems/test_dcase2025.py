@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness import entry, evaluation, results
-from harness.child import _import_entry
+from harness.child.entries import import_entry
 from harness.complexity.measuring import evaluate, measure
 from harness.contract import Clips, Task
 from harness.evaluation import Hands, Places
@@ -18,7 +18,7 @@ from harness.results import Result
 from tests import made
 
 FOLDER = Path(__file__).resolve().parents[3] / "baselines/systems/dcase2025"
-READ, MODULE = entry.read(FOLDER), _import_entry(FOLDER)
+READ, MODULE = entry.read(FOLDER), import_entry(FOLDER)
 LABELS = tuple("abcdefghij")
 
 

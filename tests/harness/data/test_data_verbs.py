@@ -19,7 +19,7 @@ from harness import console
 from harness.__main__ import main
 from harness.data import audio_files, packing
 from harness.data.verification import Report, sound
-from tests import made
+from tests import made, made_sounds
 from tests.harness.data.stand_ins import in_threads
 from tests.harness.data.verifying import edit
 
@@ -359,3 +359,75 @@ def test_a_report_for_which_there_is_no_room_is_one_sentence(
         said = sentence(capsys)
         assert "the disk is full" in said
         assert list(place.iterdir()) == []
+
+
+# Other layouts
+
+
+def esc(tmp_path: Path, **words: object) -> Path:
+    """A folder in the ESC-50 layout, with its track beside it."""
+    folder = made_sounds.esc_folder(tmp_path / "data", rate=400, **words)  # type: ignore[arg-type]
+    made_sounds.esc_track(tmp_path / "tiny.toml", Path("data"))
+    return folder
+
+
+def commands(tmp_path: Path) -> Path:
+    folder = made_sounds.commands_folder(tmp_path / "data", rate=1000)
+    made_sounds.commands_track(tmp_path / "tiny.toml", Path("data"))
+    return folder
+
+
+def test_pack_gives_each_fold_stores_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    esc(tmp_path)
+    assert pack() == 0
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.count(".cache/stores/") == 4
+    assert len(list(Path(".cache/stores").iterdir())) == 4
+    assert pack("--split", "2") == 0
+    assert capsys.readouterr().err.count(".cache/stores/") == 2
+
+
+def test_verify_of_an_esc_folder_ends_with_a_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    esc(tmp_path)
+    assert verify() == 0
+    out, said = capsys.readouterr()
+    assert "fold 2" in out
+    assert "verdict: sound" in said
+
+
+def test_verify_of_a_speech_commands_folder_ends_with_a_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (commands(tmp_path) / "no" / "00000005_nohash_0.wav").unlink()
+    assert verify("--lists-only") == 1
+    out, said = capsys.readouterr()
+    assert "split train" in out
+    assert "test list: testing_list.txt, line 1: no/00000005_nohash_0.wav is not in the folder." in said
+    assert "verdict: 1 fault;" in said
+
+
+@pytest.mark.parametrize("verb", [verify, pack])
+def test_an_esc_folder_without_its_list_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: Callable[[], int]
+) -> None:
+    shutil.rmtree(esc(tmp_path) / "meta")
+    assert verb() == 1
+    assert "data holds no meta/esc50.csv or esc50.csv or esc10.csv" in sentence(capsys)
+
+
+def test_a_speech_commands_list_that_names_a_missing_file_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (commands(tmp_path) / "no" / "00000005_nohash_0.wav").unlink()
+    assert pack() == 1
+    assert "testing_list.txt, line 1: no/00000005_nohash_0.wav is not in the folder." in sentence(capsys)
+
+
+def test_clips_without_samples_are_named_when_they_are_packed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    esc(tmp_path, seconds=(1, 1, 1, 1, 1, 1, 1, 0))
+    assert pack() == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert "2 of 12 clips cannot be used: 2-201-B-0.wav has no samples;" in said

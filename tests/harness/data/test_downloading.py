@@ -12,6 +12,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -131,6 +132,19 @@ def zipped(members: dict[str, bytes]) -> bytes:
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
+    return held.getvalue()
+
+
+def tarred(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE, to: str = "") -> bytes:
+    """A tar.gz of files; `kind` is what its last member is, and `to` where that one links to."""
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w:gz") as archive:
+        for number, (name, content) in enumerate(members, start=1):
+            member = tarfile.TarInfo(name)
+            if number == len(members):
+                member.type, member.linkname = kind, to
+            member.size = len(content) if member.isreg() else 0
+            archive.addfile(member, io.BytesIO(content))
     return held.getvalue()
 
 
@@ -739,6 +753,80 @@ def test_a_link_that_stands_where_a_file_goes_is_replaced_and_not_written_throug
     assert (tmp_path / "data/meta.csv").read_bytes() == b"new"
 
 
+TAR = {"name": "set.tar.gz", "unpack": True}
+
+
+def test_a_tar_archive_is_unpacked_and_not_asked_for_again(get: Getting, server: Flaky, tmp_path: Path) -> None:
+    """Names as `tar -C folder .` writes them, with ./ in front."""
+    server.files["set.tar.gz"] = content = tarred(("./yes/a_nohash_0.wav", CONTENT), ("./testing_list.txt", OTHER))
+    record = record_of({**TAR, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
+    assert get(record).fetched == ("set.tar.gz",)
+    backstage = {".downloads/set.tar.gz.done", ".downloads/lock"}
+    assert files_in(tmp_path / "data") == {"yes/a_nohash_0.wav", "testing_list.txt"} | backstage
+    assert (tmp_path / "data/yes/a_nohash_0.wav").read_bytes() == CONTENT
+    assert get(record).present == ("set.tar.gz",)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "a/../../outside", ".."])
+def test_a_member_that_leads_out_of_the_folder_is_refused_in_a_tar_too(
+    get: Getting, server: Flaky, tmp_path: Path, name: str
+) -> None:
+    server.files["set.tar.gz"] = tarred(("first.csv", b"1"), (name, b"2"))
+    before = files_in(tmp_path)
+    mistake = refused(get, record_of(TAR))
+    assert mistake.rule == "download.unsafe"
+    assert name in mistake.problem
+    assert files_in(tmp_path) - before == {"data/.downloads/lock", "data/.downloads/set.tar.gz"}
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE],
+    ids=["symbolic link", "hard link", "character device", "block device", "pipe"],
+)  # fmt: skip
+def test_a_member_of_a_tar_that_is_neither_file_nor_folder_is_refused_before_anything_is_written(
+    get: Getting, server: Flaky, tmp_path: Path, kind: bytes
+) -> None:
+    server.files["set.tar.gz"] = tarred(("first.csv", b"1"), ("other", b""), kind=kind, to="first.csv")
+    before = files_in(tmp_path)
+    assert refused(get, record_of(TAR)).rule == "download.unsafe"
+    assert files_in(tmp_path) - before == {"data/.downloads/lock", "data/.downloads/set.tar.gz"}
+
+
+def damaged_tar(kind: str) -> bytes:
+    content = tarred(("a.csv", CONTENT), ("b.csv", OTHER))
+    if kind == "cut off":
+        return content[: len(content) // 2]
+    if kind == "altered":
+        return content[:5000] + bytes(byte ^ 255 for byte in content[5000:5100]) + content[5100:]
+    if kind == "altered before it was compressed":
+        whole = bytearray(gzip.decompress(content))
+        second = whole.index(b"b.csv")
+        whole[second] ^= 1  # tarfile takes that header for the end
+        return gzip.compress(bytes(whole))[:-8] + content[-8:]
+    return gzip.compress(b"no tar") if kind == "no tar" else b"<html>no archive at all</html>"
+
+
+@pytest.mark.parametrize("kind", ["cut off", "altered", "altered before it was compressed", "no tar", "no archive"])
+def test_a_damaged_tar_is_one_sentence_and_is_fetched_anew(get: Getting, server: Flaky, kind: str) -> None:
+    server.files["set.tar.gz"] = damaged_tar(kind)
+    mistake = refused(get, record_of(TAR))
+    assert mistake.rule == "download.archive"
+    assert "set.tar.gz is no whole tar archive" in mistake.problem
+    server.files["set.tar.gz"] = tarred(("a.csv", CONTENT))
+    assert get(record_of(TAR)).fetched == ("set.tar.gz",)
+
+
+def test_speech_commands_are_downloaded_from_one_archive_with_a_published_digest() -> None:
+    record = downloads.load("speech-commands-v2")
+    (file,) = record.files
+    assert record.url.replace("{name}", file.name).startswith(
+        "http://download.tensorflow.org/data/speech_commands_v0.02"
+    )
+    assert (file.unpack, file.folder, record.bytes) == (True, ".", 2_428_923_189)
+    assert file.digest is not None
+
+
 LIST = b"filename,fold\none.wav,1\ntwo.wav,2\n"
 CLIPS = {f"{ROOT}/audio/one.wav": b"1", f"{ROOT}/audio/two.wav": b"2"}
 
@@ -912,7 +1000,7 @@ def test_digests_are_those_of_git_and_of_coreutils(tmp_path: Path, kind: Any, va
 
 
 def test_every_shipped_download_loads_and_its_digests_have_their_length() -> None:
-    assert downloads.names() == ["dcase2024-splits", "esc50", "tau2022-development"]
+    assert downloads.names() == ["dcase2024-splits", "esc50", "speech-commands-v2", "tau2022-development"]
     lengths = {"md5": 32, "sha256": 64, "git_blob": 40}
     for name in downloads.names():
         record = downloads.load(name)

@@ -66,7 +66,7 @@ def source(data: Dataset, row: int) -> np.ndarray:
 
 
 def place_of(data: Dataset, cache: Path, kind: Kind = "int16", rate: int = RATE) -> Layout:
-    return store.layout(data, rate, 1.0, kind, cache)
+    return store.layout(data, data.test, rate, 1.0, kind, cache)
 
 
 def packed(data: Dataset, cache: Path, kind: Kind = "int16", rows: Rows | None = None, rate: int = RATE) -> Layout:
@@ -185,7 +185,7 @@ def test_a_store_has_a_place_by_what_it_holds(data: Dataset, tmp_path: Path) -> 
         place_of(data, tmp_path),
         place_of(data, tmp_path, "float32"),
         place_of(data, tmp_path, rate=2 * RATE),
-        store.layout(data, RATE, 2.0, "int16", tmp_path),
+        store.layout(data, data.test, RATE, 2.0, "int16", tmp_path),
         place_of(other, tmp_path),
         place_of(moved, tmp_path),
         place_of(data, tmp_path / "another cache"),
@@ -266,7 +266,8 @@ def test_a_clip_that_was_killed_half_way_is_packed_again(
 
 @pytest.mark.parametrize("clips_per_shard", [1, 5, 12])
 def test_shards_hold_what_one_file_holds(data: Dataset, tmp_path: Path, clips_per_shard: int) -> None:
-    place = store.layout(data, RATE, 1.0, "int16", tmp_path / "shards", shard_bytes=clips_per_shard * RATE * 2 + 1)
+    size = clips_per_shard * RATE * 2 + 1
+    place = store.layout(data, data.test, RATE, 1.0, "int16", tmp_path / "shards", shard_bytes=size)
     packing.pack(place, data, everything(data), silently, workers=1)
     whole = packed(data, tmp_path / "whole")
     assert [shard.stop - shard.start for shard in place.shards][:-1] == [clips_per_shard] * (len(place.shards) - 1)
@@ -439,7 +440,7 @@ def test_a_resampled_clip_fills_its_row(data: Dataset, tmp_path: Path) -> None:
     seconds = 0.33333
     for name in data.names:
         soundfile.write(data.audio / name, np.full(round(seconds * 16000), 0.5), 16000)
-    place = store.layout(data, 32000, seconds, "float32", tmp_path)
+    place = store.layout(data, data.test, 32000, seconds, "float32", tmp_path)
     packing.pack(place, data, everything(data), silently, workers=1)
     assert place.samples == 10667
     assert place.waveforms()[3][-1] == 0
@@ -542,3 +543,58 @@ def test_a_disk_that_fills_up_is_a_mistake_and_no_clip_is_kept_half(
     packed(data, small_disk, "float32")
     halves = [row for row in everything(data) if not np.array_equal(place.waveforms()[row], source(data, row))]
     assert halves == []
+
+
+# Clips of other lengths, and folds
+
+
+def written(data: Dataset, row: int, waveform: np.ndarray) -> None:
+    soundfile.write(data.audio / data.names[row], waveform, RATE, subtype="FLOAT")
+
+
+@pytest.mark.parametrize("kind", ["int16", "float32"])
+@pytest.mark.parametrize("rate", [RATE, 2 * RATE])
+def test_of_a_longer_clip_the_beginning_is_kept_and_a_shorter_one_has_zeros_behind_it(
+    data: Dataset, tmp_path: Path, kind: Kind, rate: int
+) -> None:
+    sound = source(data, 0)
+    written(data, 1, np.concatenate([sound, sound[::-1]]))
+    written(data, 2, sound[: RATE // 2])
+    written(data, 3, np.concatenate([sound[: RATE // 2], np.zeros(RATE // 2)]))
+    padding = replace(data, length="crop_or_pad")
+    place = packed(padding, tmp_path, kind, np.arange(4), rate)
+    assert np.array_equal(waveform(place, 1), waveform(place, 0))
+    assert np.array_equal(waveform(place, 2), waveform(place, 3))
+    assert not waveform(place, 2)[rate // 2 + rate // 10 :].any()
+
+
+@pytest.mark.parametrize("length", ["exact", "crop_or_pad"])
+def test_a_clip_without_samples_is_refused_by_name(data: Dataset, tmp_path: Path, length: Any) -> None:
+    written(data, 5, np.zeros(0))
+    with pytest.raises(Mistake, match=r"1 of 12 clips cannot be used: clip-5-0-a\.wav has no samples\."):
+        packed(replace(data, length=length), tmp_path)
+
+
+def test_another_rule_for_lengths_is_another_store_and_the_exact_one_is_where_it_was() -> None:
+    """The folder and the header of an exact store are those of before there was another rule."""
+    words = np.array(["a", "b", "c"])
+    exact = Dataset(Path("/data"), ("a", "b", "c"), np.zeros(3, np.int64), words, words, words, {}, np.array([1]))
+    place = place_of(exact, Path("cache"))
+    assert place.folder == Path("cache/stores/1dbc0264a5df255b")
+    assert place.header == {
+        "version": 2, "sample_rate": 8000, "clip_seconds": 1.0, "samples": 8000, "clips": 3, "clips_per_shard": 134217,
+        "kind": "int16",
+    }  # fmt: skip
+    other = place_of(replace(exact, length="crop_or_pad"), Path("cache"))
+    assert other.folder != place.folder
+    assert other.header == {**place.header, "length": "crop_or_pad"}
+
+
+def test_the_training_clips_of_each_fold_have_a_store_without_its_test_clips(data: Dataset, tmp_path: Path) -> None:
+    folds = {"1": np.arange(6), "2": np.arange(6, 12)}
+    cross = replace(data, tests=folds, test=np.arange(12))
+    places = {fold: store.layout(cross, cross.test_of(fold), RATE, 1.0, "int16", tmp_path) for fold in folds}
+    assert places["1"].folder != places["2"].folder
+    for fold, other in (("1", "2"), ("2", "1")):
+        packing.pack(places[fold], cross, folds[other], silently, workers=1)
+        assert not (places[fold].scales()[folds[fold]] > 0).any()

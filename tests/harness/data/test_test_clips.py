@@ -37,7 +37,7 @@ def listed(names: Sequence[str]) -> Dataset:
 
 
 def clips_of(dataset: Dataset, cache: Path = Path("cache")) -> TestClips:
-    return test_clips.shuffled(dataset, RATE, 1.0, cache)
+    return test_clips.shuffled(dataset, dataset.test, RATE, 1.0, cache)
 
 
 def test_the_order_says_nothing_of_the_label(data: Dataset) -> None:
@@ -83,7 +83,7 @@ def test_the_order_follows_from_the_names_alone(data: Dataset, tmp_path: Path) -
     order = clips_of(data).order.tolist()
     changed = replace(data, labels=data.labels * 0, devices=np.roll(data.devices, 1), audio=tmp_path)
     assert clips_of(changed).order.tolist() == order
-    assert test_clips.shuffled(data, 2 * RATE, 1.0, Path("elsewhere")).order.tolist() == order
+    assert test_clips.shuffled(data, data.test, 2 * RATE, 1.0, Path("elsewhere")).order.tolist() == order
 
 
 def test_another_list_has_another_order_and_another_store() -> None:

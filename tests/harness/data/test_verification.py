@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness import tracks
-from harness.data import tau, verification
-from harness.data.verification import Report, apart, listing
+from harness.data import apart, listing, tau, verification
+from harness.data.verification import Report
 from harness.outcomes import Mistake
 from tests import made
 from tests.harness.data.verifying import CLIPS, Ground, copied, edit, faults, fine, without
@@ -292,7 +292,8 @@ def test_a_list_that_is_on_both_sides_as_a_whole_takes_no_square_of_its_length()
     names = tuple(f"audio/bus-lyon-{n // 1000}-{n // 10}-{n % 10}-a.wav" for n in range(count))
     places = tuple(f"lyon-{n // 1000}" for n in range(count))
     lines = range(2, count + 2)
-    meta = listing.Meta(Path("meta.csv"), names, ("bus",) * count, places, ("a",) * count, lines)
-    training, test = (listing.Listed(name, Path(f"{name}.csv"), names, None, lines) for name in ("100", "test"))
+    segments = tuple(map(tau.segment_of, names))
+    meta = listing.Meta("meta.csv", names, ("bus",) * count, places, ("a",) * count, segments, lines)
+    training, test = (listing.Listed(name, f"{name}.csv", names, None, lines) for name in ("100", "test"))
     checks = list(apart.checks(listing.Listing(meta, (training,), test)))
     assert [(check.name, len(check.faults)) for check in checks if check.faults] == [("leak: clip", count)]

@@ -304,7 +304,8 @@ def test_a_result_carries_the_fingerprint_of_the_report_on_its_data(
 def test_a_track_without_training_lists_has_the_fingerprint_of_its_test_clips(ground: Ground, tmp_path: Path) -> None:
     track = ground.track.model_copy(update={"splits": {}})
     report = verification.verify(ground.folder, track, (), silently, workers=2)
-    tested = test_clips.shuffled(tau.read(ground.folder, track), RATE, 1.0, tmp_path / "cache")
+    data = tau.read(ground.folder, track)
+    tested = test_clips.shuffled(data, data.test, RATE, 1.0, tmp_path / "cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("harness.data.packing.pool", in_threads)
         tested.pack(silently)

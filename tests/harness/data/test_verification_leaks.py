@@ -195,7 +195,7 @@ def test_of_many_clips_that_are_alike_only_a_few_are_compared_with_each(monkeypa
     expected = {
         (here, count + there) for here in range(count) for there in np.argsort(-products[here])[: copies.CANDIDATES]
     }
-    found = list(copies._candidates(test, training, prints.astype(np.float16), silently))
+    found = list(copies._candidates([(test, training)], prints.astype(np.float16), silently))
     assert len(found) == len(set(found)) == copies.CANDIDATES * count
     assert len(set(found) & expected) > 0.99 * len(expected)  # ties are decided by the last bit
 

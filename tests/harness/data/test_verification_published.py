@@ -11,9 +11,9 @@ import pytest
 
 from harness import tracks
 from harness.data import lists, published, verification
+from harness.data.listing import Listed, Listing, Meta
 from harness.data.lists import LIST_COLUMNS
 from harness.data.verification import Check, Report, agreement
-from harness.data.verification.listing import Listed, Listing, Meta
 from tests.harness.data.verifying import Ground, edit, faults
 
 DEVICES = ("a", "b", "c", "s1", "s2", "s3", "s4", "s5", "s6")
@@ -174,8 +174,8 @@ def test_the_whole_training_list_may_stand_in_any_order(official: Ground) -> Non
     names, labels = (tuple(reversed(table.columns[name])) for name in LIST_COLUMNS)
     known = published.load("tau2022")
     for name, notes in (("split100.csv", 0), ("fold1_train.csv", 1)):
-        listed = Listed("100", Path(name), names, labels, table.lines)
-        check = agreement.check(Listing(Meta(Path("meta.csv")), (listed,), None), known)
+        listed = Listed("100", name, names, labels, table.lines)
+        check = agreement.check(Listing(Meta("meta.csv"), (listed,), None), known)
         assert (check.looked_at, check.faults, len(check.notes)) == (1, (), notes)
 
 

@@ -1,7 +1,7 @@
 """What must be apart is apart, by the lists alone: clips, segments, locations; smaller splits are in larger ones.
 
 DCASE 2024 Task 1: the splits are nested, a 10 s recording is in a list as a whole or not at all, and no recording
-location is on both sides.
+location is on both sides. ESC-50: no source recording is in two folds.
 """
 
 from __future__ import annotations
@@ -9,18 +9,41 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from harness.data.verification.listing import Listed, Listing
-from harness.data.verification.report import Check, Fault
+from harness.data.findings import Check, Fault
+from harness.data.listing import Listed, Listing
 
 
 def checks(listing: Listing) -> Iterator[Check]:
-    """The checks that need no audio."""
+    """The checks that need no audio; folds are neither nested nor percentages."""
+    if listing.folds:
+        yield from (_between_folds(listing, *kind) for kind in _kinds(listing))
+        return
     known = (one for one in listing.splits if one.split.isdigit() and one.names)
     percentages = sorted(known, key=lambda one: int(one.split))
     yield _nested(percentages)
     yield _whole_recordings(listing, percentages)
     if listing.test:
         yield from _leaks(listing, listing.test)
+
+
+def _kinds(listing: Listing) -> tuple[tuple[str, Sequence[str]], ...]:
+    """What clips share that were recorded together, and that value of each clip."""
+    return (("segment", listing.meta.segments), ("location", listing.meta.identifiers))
+
+
+def _between_folds(listing: Listing, kind: str, values: Sequence[str]) -> Check:
+    """What is in two folds is in the training and the test list of both."""
+    first: dict[str, tuple[Listed, int]] = {}
+    shared: dict[str, Fault] = {}
+    for fold in listing.folds:
+        for row in listing.rows(fold):
+            value, name = values[row], listing.meta.names[row]
+            before, other = first.setdefault(value, (fold, row))
+            if before is not fold and value not in shared:
+                where = f"{before.shown} (with {listing.meta.names[other]}) and in {fold.shown} (with {name})"
+                shared[value] = _fault(f"leak: {kind}", fold, f"The {kind} {value} is in {where}.")
+    faults = tuple(shared.values())
+    return Check(name=f"leak: {kind}", looked_at=len(first), unit=f"{kind}s of all folds", faults=faults)
 
 
 def _nested(splits: Sequence[Listed]) -> Check:
@@ -36,7 +59,7 @@ def _nested(splits: Sequence[Listed]) -> Check:
 
 
 def _fault(check: str, listed: Listed, sentence: str) -> Fault:
-    return Fault(check=check, subject=listed.path.name, sentence=sentence)
+    return Fault(check=check, subject=listed.name, sentence=sentence)
 
 
 def _whole_recordings(listing: Listing, splits: Sequence[Listed]) -> Check:
@@ -78,7 +101,7 @@ def _leaks(listing: Listing, test: Listed) -> Iterator[Check]:
     )
     rows = {row for row in listing.rows(test) if meta.names[row] not in training}
     rest = {name: listed for name, listed in training.items() if name not in told and name in meta.rows}
-    for kind, values in (("segment", meta.segments), ("location", meta.identifiers)):
+    for kind, values in _kinds(listing):
         tested = {values[row] for row in rows}
         shared: dict[str, tuple[str, Listed]] = {}
         for name, listed in rest.items():

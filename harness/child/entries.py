@@ -1,0 +1,102 @@
+"""An entry's code as a module: imported by path, its configuration validated, its classifier built."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+from pydantic import ValidationError
+
+from harness import contract
+from harness.contract import Classifier
+from harness.files import digest_of_value, find_path
+from harness.job import Job
+from harness.outcomes import Mistake
+from harness.validated import misfit
+
+
+def module_name(folder: Path) -> str:
+    """What an entry's module is called: saved classifiers name it, and a student's process holds its teachers' too."""
+    return f"dcase_bench_entry_{re.sub(r'[^0-9A-Za-z]', '_', folder.name)}_{digest_of_value(folder.name)[:6]}"
+
+
+def import_entry(folder: Path) -> contract.Entry:
+    """`submission.py` as a module; its own files can be imported from it with a leading dot."""
+    name = module_name(folder)
+    if name in sys.modules:
+        return cast("contract.Entry", sys.modules[name])
+    spec = importlib.util.spec_from_file_location(
+        name, folder / "submission.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None  # noqa: S101 - a path that ends in .py always has a spec
+    assert spec.loader is not None  # noqa: S101
+    sys.dont_write_bytecode = True
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    _require_contract(module)
+    return cast("contract.Entry", module)
+
+
+def _require_contract(module: ModuleType) -> None:
+    config = module.__dict__.get("Config")
+    if not (isinstance(config, type) and issubclass(config, contract.Config)):
+        raise Mistake("contract.config", "Config is no subclass of contract.Config.", "See harness/contract.py.")
+    for name, count in (("build", 2), ("train", 3), ("predict", 2)):
+        function = module.__dict__.get(name)
+        if not callable(function):
+            raise Mistake("contract.function", f"{name} is no function.", "See harness/contract.py.")
+        try:
+            inspect.signature(function).bind(*range(count))
+        except TypeError as error:
+            problem = f"{name} cannot be called with {count} arguments: {error}."
+            raise Mistake("contract.signature", problem, "See harness/contract.py.") from None
+
+
+def typed(entry: contract.Entry, job: Job) -> contract.Config:
+    """The configuration as it was typed."""
+    try:
+        return entry.Config.model_validate(job.settings)
+    except ValidationError as error:
+        raise misfit(error, entry.Config, where="The configuration", rule="config") from None
+
+
+def paths(config: contract.Config) -> dict[str, Path]:
+    return {name: value for name, value in config if isinstance(value, Path)}
+
+
+def opened(config: contract.Config, job: Job) -> tuple[contract.Config, dict[str, Path]]:
+    """The configuration with paths that can be opened, and those by field; missing ones stay only in a plan."""
+    found: dict[str, Path] = {}
+    for name, path in paths(config).items():
+        place = find_path(path, (job.typed_in, job.entry))
+        if place is not None:
+            found[name] = place
+        elif not job.planning:
+            problem = f"{name}: {path} does not exist."
+            raise Mistake("config.path", problem, "Give a path from here, or beside submission.py.")
+    return config.model_copy(update=found), found
+
+
+def task_of(job: Job) -> contract.Task:
+    return contract.Task(**job.task.model_dump())
+
+
+def built(entry: contract.Entry, config: contract.Config, job: Job) -> Classifier:
+    classifier = entry.build(config, task_of(job))
+    require_classifier(classifier, "build")
+    return classifier
+
+
+def require_classifier(value: object, function: str) -> None:
+    if not isinstance(value, Classifier):
+        problem = f"{function} returned {type(value).__name__} instead of a contract.Classifier."
+        raise Mistake("contract.classifier", problem, "Wrap the module: Classifier(frontend, network, sample_rate).")
+    if not isinstance(value.sample_rate, int) or value.sample_rate <= 0:
+        problem = f"The classifier's sample_rate is {value.sample_rate!r}."
+        raise Mistake("contract.sample_rate", problem, "Give a whole number of samples a second, such as 32000.")
