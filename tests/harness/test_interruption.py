@@ -416,11 +416,11 @@ FILLED = """
         from pathlib import Path
         if step == 2 and Path("FULL").exists():
             import errno, os
-            from harness import child
-            written = child.write_bytes
+            from harness.child import kept
+            written = kept.write_bytes
             def full(path, content):
                 if path.name == "checkpoint.pt":
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 written(path, content)
-            child.write_bytes = full
+            kept.write_bytes = full
 """
