@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from harness import evaluation, scaffold, studies, tables, tracks
+from harness import evaluation, scaffold, tables, tracks
 from harness.console import Reporter, show_table
 from harness.data import verbs as data_verbs
 from harness.evaluation import Hands, Places
@@ -19,6 +20,8 @@ from harness.files import disk_mistake
 from harness.nursery import Nursery
 from harness.outcomes import Mistake
 from harness.plan import Choice
+from harness.studies import running
+from harness.studies import table as studies
 from harness.validated import parse_settings
 
 INTERRUPTED = 130
@@ -59,7 +62,7 @@ def evaluate(options: argparse.Namespace, reporter: Reporter) -> bool:
             options.entry, options.track, _choice(options), places, hands, dry_run=options.dry_run
         )
         if not (options.dry_run or options.quick or options.no_timing):
-            fine = _timed(options, places, hands) and fine
+            fine = _timed(options.entry, places, hands, options.track, _choice(options)) and fine
     if not options.dry_run:
         report = site.build([places.results], options.out)
         name = tracks.load(options.track)[0].name
@@ -67,12 +70,12 @@ def evaluate(options: argparse.Namespace, reporter: Reporter) -> bool:
     return fine
 
 
-def _timed(options: argparse.Namespace, places: Places, hands: Hands) -> bool:
+def _timed(entry: Path, places: Places, hands: Hands, track: str, choice: Choice) -> bool:
     """A first look at the speed of what was evaluated."""
     from harness.throughput import bench as throughput  # noqa: PLC0415 - pytest, which few commands need
     from harness.throughput.timing import Effort  # noqa: PLC0415
 
-    asked = throughput.Asked(options.entry, options.track, _choice(options), places)
+    asked = throughput.Asked(entry, track, choice, places)
     return throughput.after_evaluation(asked, hands, Effort(sittings=3, seconds=1.5))
 
 
@@ -85,15 +88,18 @@ def study(options: argparse.Namespace, reporter: Reporter) -> bool:
         show_table(studies.listed(read), tables.STUDIES)
         return True
     chosen = studies.load(read, options.name)
-    table = printed.paper(chosen.paper).table(chosen.table)
     places = _places(options)
     with Nursery() as nursery:
-        fine = studies.run(
-            read, chosen, table, options.track or chosen.track, _choice(options), places, Hands(nursery, reporter),
-            dry_run=options.dry_run,
+        hands = Hands(nursery, reporter)
+        timing = None if options.no_timing else partial(_timed, options.entry, places, hands)
+        fine = running.run(
+            read, chosen, printed.paper(chosen.paper), options.track, _choice(options), places, hands,
+            dry_run=options.dry_run, timing=timing,
         )  # fmt: skip
     if not options.dry_run:
-        reporter.say(f"page: {site.build([places.results], options.out).index}")
+        report = site.build([places.results], options.out)
+        page = report.index.parent / "studies" / f"{read.name}-{options.name}.html"
+        reporter.say(f"page: {page if page.is_file() else report.index}")
     return fine
 
 
@@ -228,7 +234,7 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
         "--split", nargs="+", action="extend", metavar="SPLIT", help="training splits (default: the track's)"
     )
     parser.add_argument("--quick", action="store_true", help="the smallest split and one seed; not official, not timed")
-    parser.add_argument("--no-timing", action="store_true", help="leave the speed of the systems for `bench`")
+    _no_timing(parser)
 
 
 def _bench_options(parser: argparse.ArgumentParser) -> None:
@@ -253,6 +259,11 @@ def _study_options(parser: argparse.ArgumentParser) -> None:
     _common_options(parser, track=None)
     parser.add_argument("name", nargs="?", help="name of the study; without it the entry's studies are listed")
     _run_options(parser)
+    _no_timing(parser)
+
+
+def _no_timing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-timing", action="store_true", help="leave the speed of the systems for `bench`")
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:

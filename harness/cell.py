@@ -277,6 +277,7 @@ def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mappi
         provenance=origin.model_copy(update={"hardware": {**origin.hardware, "accelerator": accelerator}}),
         stages={stage: _stage_record(answer) for stage, answer in answers.items()},
         complexity=complexities[-1] if complexities else None,
+        figures=cell.system.check.figures,
     )
 
 

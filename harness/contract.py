@@ -6,6 +6,7 @@ An entry is a folder with `submission.toml` (who, what, which systems) and `subm
     def build(config, task) -> Classifier              the untrained network, called first to check the limits
     def train(classifier, data, run) -> Classifier     may return another object: pruned, quantised, averaged
     def predict(classifier, clips) -> logits           (batch, classes); what is scored, timed and counted
+    def figures(classifier) -> {name: number}          not needed: what else tables of its paper show; never ranked
 
 The referee calls `build` in one process, `build` and `train` in a second, and `predict` in a third that sees test
 waveforms and nothing else. What is counted is `predict` on one clip, less what runs inside a `frontend` that is built

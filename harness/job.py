@@ -89,8 +89,9 @@ class Answer(Record):
     """How a stage ended and what it found; fields that the stage has nothing to say about are None.
 
     `config` is the whole configuration with its defaults, `files` the digests of the files it names, `missing` those
-    that are not there (`Job.planning`), `weights` the digest of the classifier's tensors, `work_seconds` the time
-    inside the entry's own function, `device_memory_bytes` the most that lay on an accelerator.
+    that are not there (`Job.planning`), `figures` what the entry tells of the system, `weights` the digest of the
+    classifier's tensors, `work_seconds` the time inside the entry's own function, `device_memory_bytes` the most that
+    lay on an accelerator.
     """
 
     outcome: Outcome
@@ -100,6 +101,7 @@ class Answer(Record):
     missing: dict[str, str] | None = None
     sample_rate: int | None = None
     complexity: Complexity | None = None
+    figures: dict[str, float] = Field(default_factory=dict)
     weights: str | None = None
     accelerator: str | None = None
     device_memory_bytes: int | None = None

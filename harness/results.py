@@ -150,7 +150,11 @@ class Identity(Record):
 
 
 class Result(Record):
-    """The record of one cell; `snapshots` are scores after single epochs, for tables over the mean of the last ones."""
+    """The record of one cell.
+
+    `snapshots` are scores after single epochs, for tables over the mean of the last ones; `figures` what the entry
+    tells of the system, never ranked.
+    """
 
     schema_version: Literal[2] = 2
     key: str
@@ -174,6 +178,7 @@ class Result(Record):
     provenance: Provenance
     stages: dict[str, StageRecord] = Field(default_factory=dict)
     complexity: Complexity | None = None
+    figures: dict[str, float] = Field(default_factory=dict)
     scores: Scores | None = None
     snapshots: dict[int, Scores] = Field(default_factory=dict)
 

@@ -20,7 +20,7 @@ from harness.files import digest_of_file, digest_of_files, digest_of_value, disk
 from harness.outcomes import Mistake, nearest
 from harness.results import Complexity, Damaged, Digests, Provenance, Result
 from harness.tracks import Track
-from leaderboard import display, evidence, pairs, speeds
+from leaderboard import display, evidence, pairs, speeds, studied
 from leaderboard.boards import Board, boards
 from leaderboard.evidence import Evidence
 from leaderboard.feed import feed
@@ -31,9 +31,9 @@ from leaderboard.pages import board as board_page
 from leaderboard.pages import compare as compare_page
 from leaderboard.pages import excluded, index, rules, studies, system, trade_off
 from leaderboard.pages.places import FEED, INDEX, Places
-from leaderboard.pages.studies import Ran
 from leaderboard.pairs import Pair
 from leaderboard.rows import Cell, Row
+from leaderboard.studied import Ran
 from leaderboard.tables import Table
 from leaderboard.workers import spread
 
@@ -53,7 +53,7 @@ class Report:
     damaged: tuple[Damaged, ...]
 
 
-def build(folders: Sequence[Path], out: Path, project: Path = studies.PROJECT) -> Report:
+def build(folders: Sequence[Path], out: Path, project: Path = studied.PROJECT) -> Report:
     """Writes the pages of all results under `folders` into `out`; `Mistake` where that cannot be written.
 
     Files that have not changed are left alone, files of an earlier build that are no longer made are removed.
@@ -119,7 +119,7 @@ def _write(
     """Every file of the site: pages, their downloads, the feed."""
     render = renderer()
     found: dict[str, Mapping[str, Evidence]] = {}
-    papers = studies.ran(folders, project)
+    papers = studied.ran(folders, project)
     for board in made:
         clips = material(board, folders)
         found[board.name] = evidence.weighed(board, clips)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import math
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -91,6 +93,19 @@ def built(entry: contract.Entry, config: contract.Config, job: Job) -> Classifie
     classifier = entry.build(config, task_of(job))
     require_classifier(classifier, "build")
     return classifier
+
+
+def figures(entry: contract.Entry, classifier: Classifier) -> dict[str, float]:
+    """What the entry tells of the untrained classifier; nothing where it has no `figures`."""
+    tell = getattr(entry, "figures", None)
+    if tell is None:
+        return {}
+    told = tell(classifier)
+    named = isinstance(told, Mapping) and all(isinstance(name, str) for name in told)
+    if not named or not all(isinstance(one, int | float) and math.isfinite(one) for one in told.values()):
+        problem = "figures does not return finite numbers by name."
+        raise Mistake("contract.figures", problem, 'Return a dictionary such as {"tokens": 602}, or remove figures.')
+    return {name: float(one) for name, one in told.items()}
 
 
 def require_classifier(value: object, function: str) -> None:

@@ -13,7 +13,7 @@ import torch
 from harness import contract, editions
 from harness.child import timed
 from harness.child.clips import TestBatches, training_data
-from harness.child.entries import built, import_entry, opened, paths, require_classifier, task_of, typed
+from harness.child.entries import built, figures, import_entry, opened, paths, require_classifier, task_of, typed
 from harness.child.kept import LoadedTeacher, StageRun, save
 from harness.complexity import inventory
 from harness.complexity.limits import require_within
@@ -40,6 +40,7 @@ def check(job: Job) -> Answer:
         missing={name: str(path) for name, path in paths(words).items() if name not in files},
         sample_rate=classifier.sample_rate,
         complexity=found,
+        figures=figures(entry, classifier),
     ).model_copy(update=_verdict(found, job))
 
 

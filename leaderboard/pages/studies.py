@@ -3,76 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from harness import entry, studies, tracks
 from harness.entry import Entry
-from harness.outcomes import Mistake
-from harness.plan import Choice
-from harness.studies import Measured, Study
-from leaderboard import display, printed
-from leaderboard.page import Page, Section
+from harness.studies.measured import Measured
+from harness.studies.table import COUNTED, Curve, Row, written
+from harness.studies.table import Column as Shown
+from leaderboard import charts, display
+from leaderboard.page import Chart, Page, Section
 from leaderboard.pages import places as at
 from leaderboard.pages.places import Places, between
-from leaderboard.printed import Paper
+from leaderboard.scales import Axis
+from leaderboard.studied import Cells, Ran
 from leaderboard.tables import NOTHING, Column, Field, Table
-
-PROJECT = Path(__file__).resolve().parents[2]
-ENTRIES = ("submissions", "baselines/systems")
-"""Folders of the entries whose studies have pages."""
 
 HOW = (
     "Printed numbers are the paper's, and are never ranked. Measured ones are means over seeds; the interval is 95 %, "
     "over runs (Student's t), of measured less printed."
 )
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A study with what was measured of it."""
-
-    read: Entry
-    name: str
-    study: Study
-    paper: Paper
-    measured: dict[tuple[str, str], Measured | None]
-
-    @property
-    def title(self) -> str:
-        """Entry and study, as they are typed."""
-        return f"{self.read.name}/{self.name}"
-
-    @property
-    def cells(self) -> int:
-        """How many numbers were measured."""
-        return sum(one is not None for one in self.measured.values())
-
-
-def ran(folders: Sequence[Path], project: Path = PROJECT) -> list[Ran]:
-    """Every study of the project's entries; an entry or a study that cannot be read is left out."""
-    found = []
-    for folder in sorted(folder for place in ENTRIES for folder in (project / place).glob("*/studies")):
-        try:
-            read = entry.listed(folder.parent)
-            found += [_ran(read, name, folders) for name in studies.names(read)]
-        except Mistake:
-            continue
-    return found
-
-
-def _ran(read: Entry, name: str, folders: Sequence[Path]) -> Ran:
-    study = studies.load(read, name)
-    track, _ = tracks.load(study.track)
-    measured = {
-        (row.name, column.name): next(
-            filter(None, (studies.measured(read, row, column, study, track, Choice(), one) for one in folders)), None
-        )
-        for row in study.rows
-        for column in study.columns
-        if row.about(column)
-    }
-    return Ran(read, name, study, printed.paper(study.paper), measured)
 
 
 def pages(every: Sequence[Ran], places: Places) -> Iterator[Page]:
@@ -88,7 +35,7 @@ def pages(every: Sequence[Ran], places: Places) -> Iterator[Page]:
         (
             Field(one.study.title, one.title, href=between(at.STUDIES, places.study(one.read.name, one.name))),
             Field(one.paper.title),
-            Field(one.study.track),
+            Field(", ".join(one.study.tracks)),
             Field(display.count(one.cells), one.cells),
             Field(display.count(len(one.measured)), len(one.measured)),
         )
@@ -106,7 +53,7 @@ def pages(every: Sequence[Ran], places: Places) -> Iterator[Page]:
 
 
 def printed_for(track: str, every: Sequence[Ran], places: Places) -> tuple[Table, ...]:
-    """What papers print of a track, by the studies that are about it."""
+    """What papers print of a track, by the studies that are about it; a number that two studies show stands once."""
     columns = (
         Column("system", "System", number=False),
         Column("paper", "Paper", number=False),
@@ -114,26 +61,58 @@ def printed_for(track: str, every: Sequence[Ran], places: Places) -> tuple[Table
         Column("printed", "Printed"),
     )
     board = f"{track}/index.html"
-    rows = []
-    for one in (one for one in every if one.study.track == track):
-        table = one.paper.table(one.study.table)
-        about = {row.name: row for row in one.study.rows}
-        by_name = {column.name: column for column in one.study.columns}
-        for row, column in one.measured:
-            number = table.number(row, column)
-            if number is not None:
-                system = f"{one.read.name}/{about[row].about(by_name[column])}"
-                page = f", page {table.page}" if table.page else ""
-                place = Field(
-                    f"{table.table}{page}: {row}, {column}", href=between(board, places.study(one.read.name, one.name))
-                )
-                rows.append((Field(system), Field(one.paper.title), place, Field(f"{number:.2f}", number)))
-    return (Table("printed", f"Printed numbers: {len(rows)}", columns, tuple(rows), sortable=True),) if rows else ()
+    found = {}
+    for one in every:
+        for row, column in one.study.cells:
+            number = one.printed(row, column)
+            name = column.printed or column.name
+            if one.study.track_of(row) != track or number is None or (column.relation and column.printed):
+                continue
+            table = one.paper.table(column.table or one.study.table)
+            page = f", page {table.page}" if table.page else ""
+            found[one.paper.title, table.title, row.name, name] = (
+                Field(f"{one.read.name}/{row.about(column)}"),
+                Field(one.paper.title),
+                Field(
+                    f"{table.table}{page}: {row.name}, {name}",
+                    href=between(board, places.study(one.read.name, one.name)),
+                ),
+                Field(f"{number:.2f}", number),
+            )
+    rows = tuple(found.values())
+    return (Table("printed", f"Printed numbers: {len(rows)}", columns, rows, sortable=True),) if rows else ()
 
 
 def _page(one: Ran, places: Places) -> Page:
     study, table = one.study, one.paper.table(one.study.table)
-    scale = 100.0 if table.unit == "percent" else 1.0
+    where = (
+        f"Printed: {one.paper.title}, {table.table}{f', page {table.page}' if table.page else ''}. {table.conditions}."
+    )
+    tracks = f"The study's track is {study.track}" if len(study.tracks) == 1 else f"Tracks: {', '.join(study.tracks)}"
+    instead = [
+        Section(
+            f"on-{track}", f"Measured on {track} instead",
+            ("Not what the paper measured on: differences from printed numbers say little.",),
+            tables=(_numbers(one, cells, f"numbers-{track}"),),
+        )
+        for track, cells in one.instead.items()
+    ]  # fmt: skip
+    drawn = tuple(_curve(one, curve) for curve in study.curves)
+    return Page(
+        path=places.study(one.read.name, one.name),
+        title=study.title,
+        lead=(where, HOW, f"{tracks}, seeds {', '.join(map(str, study.seeds))}.", *study.remarks),
+        sections=(
+            *((Section("curves", "Trade-off", charts=drawn),) if drawn else ()),
+            Section("numbers", "Measured beside printed", tables=(_numbers(one, one.measured, "numbers"),)),
+            *instead,
+            Section("again", "Run it", command=_command(one)),
+        ),
+        crumbs=(("Leaderboard", at.INDEX), ("Tables of papers", at.STUDIES)),
+    )  # fmt: skip
+
+
+def _numbers(one: Ran, cells: Cells, name: str) -> Table:
     columns = (
         Column("row", "Row", number=False),
         Column("column", "Column", number=False),
@@ -141,24 +120,75 @@ def _page(one: Ran, places: Places) -> Page:
         Column("measured", "Measured"),
         Column("difference", "Measured less printed"),
     )
+    shown = [(row, column) for row, column in one.study.cells if (row.name, column.name) in cells]
     rows = tuple(
-        (Field(row), Field(column), *_fields(table.number(row, column), found, scale))
-        for (row, column), found in one.measured.items()
+        (Field(row.name), Field(column.name), *_fields(one, row, column, cells[row.name, column.name]))
+        for row, column in shown
     )
-    numbers = Table("numbers", f"Numbers: {len(rows)}", columns, rows, sortable=True)
-    where = (
-        f"Printed: {one.paper.title}, {table.table}{f', page {table.page}' if table.page else ''}. {table.conditions}."
-    )
-    return Page(
-        path=places.study(one.read.name, one.name),
-        title=study.title,
-        lead=(where, HOW, f"The study's track is {study.track}, seeds {', '.join(map(str, study.seeds))}."),
-        sections=(
-            Section("numbers", "Measured beside printed", tables=(numbers,)),
-            Section("again", "Run it", command=f"nox -s study -- {_folder(one.read)} {one.name} --data DIR"),
-        ),
-        crumbs=(("Leaderboard", at.INDEX), ("Tables of papers", at.STUDIES)),
+    return Table(name, f"Numbers: {len(rows)}", columns, rows, sortable=True)
+
+
+def _fields(one: Ran, row: Row, column: Shown, found: Measured | None) -> tuple[Field, Field, Field]:
+    number = one.printed(row, column)
+    first = NOTHING if number is None else Field(f"{number:.2f}", number)
+    if found is None:
+        return first, Field("not yet", ""), NOTHING
+    mean = one.scaled(found, column)
+    factor = mean / found.mean if found.mean else 1.0
+    notes = [] if column.measure in COUNTED else [f"n = {len(found.cells) or len(found.runs)}"]
+    notes += [] if found.whole else ["last epoch only"]
+    if found.spread is not None and len(found.cells) > len(found.runs):
+        notes.append(f"± {factor * found.spread:.2f}")
+    second = Field(written(mean, column), mean, {"runs": [factor * run for run in found.runs]}, tuple(notes))
+    if number is None:
+        return first, second, NOTHING
+    ends = found.interval()
+    between_ends = (f"{factor * ends[0] - number:+.2f} to {factor * ends[1] - number:+.2f}",) if ends else ("one run",)
+    return first, second, Field(f"{mean - number:+.2f}", mean - number, notes=between_ends)
+
+
+def _curve(one: Ran, curve: Curve) -> Chart:
+    """Printed and measured, a line for each track; what is not printed of an axis is taken from what was counted."""
+    lines = []
+    for track in one.study.tracks:
+        rows = [row for row in one.study.rows if one.study.track_of(row) == track]
+        suffix = f", {track}" if len(one.study.tracks) > 1 else ""
+        lines.append(charts.Line(f"printed{suffix}", _points(one, rows, curve, one.measured, printed=True)))
+        lines.append(charts.Line(f"measured{suffix}", _points(one, rows, curve, one.measured)))
+    own = [row for row in one.study.rows if one.study.track_of(row) == one.study.track]
+    lines += [charts.Line(f"on {track}", _points(one, own, curve, cells)) for track, cells in one.instead.items()]
+    known = [line for line in lines if line.points] or lines[:1]
+    drawn = charts.lines(
+        known[: len(charts.SERIES)], Axis(curve.x, write=display.short), Axis(curve.y, write=display.short),
+        title=curve.title, description="A line for what is printed and one for what was measured, from r = 0 on.",
     )  # fmt: skip
+    return Chart(drawn, "numbers")
+
+
+def _points(
+    one: Ran, rows: Sequence[Row], curve: Curve, cells: Cells, *, printed: bool = False
+) -> list[tuple[float, float]]:
+    points = []
+    for row in rows:
+        x, y = (_value(one, row, name, cells, printed=printed) for name in (curve.x, curve.y))
+        if x is not None and y is not None:
+            points.append((x, y))
+    return points
+
+
+def _value(one: Ran, row: Row, name: str, cells: Cells, *, printed: bool) -> float | None:
+    column = next((each for each in one.study.columns if each.name == name and row.about(each)), None)
+    if column is None:
+        return None
+    if printed and column.measure not in COUNTED:
+        return one.printed(row, column)
+    found = cells.get((row.name, name))
+    return None if found is None else one.scaled(found, column)
+
+
+def _command(one: Ran) -> str:
+    track = f" --track {one.study.track}" if len(one.study.tracks) > 1 else ""
+    return f"nox -s study -- {_folder(one.read)} {one.name}{track} --data DIR"
 
 
 def _folder(read: Entry) -> str:
@@ -167,17 +197,3 @@ def _folder(read: Entry) -> str:
         if read.folder.parent.name == "submissions"
         else f"baselines/systems/{read.name}"
     )
-
-
-def _fields(number: float | None, found: Measured | None, scale: float) -> tuple[Field, Field, Field]:
-    first = NOTHING if number is None else Field(f"{number:.2f}", number)
-    if found is None:
-        return first, Field("not yet", ""), NOTHING
-    mean = scale * found.mean
-    notes = (f"n = {len(found.runs)}", *(() if found.whole else ("last epoch only",)))
-    second = Field(f"{mean:.2f}", mean, {"runs": [scale * run for run in found.runs]}, notes)
-    if number is None:
-        return first, second, NOTHING
-    ends = found.interval()
-    between_ends = (f"{scale * ends[0] - number:+.2f} to {scale * ends[1] - number:+.2f}",) if ends else ("one run",)
-    return first, second, Field(f"{mean - number:+.2f}", mean - number, notes=between_ends)

@@ -33,7 +33,7 @@ from baselines.models.ast import AST
 from baselines.models.network import Network
 from baselines.models.small_ast import Shape, SmallAST
 from baselines.pretrained import load_pretrained
-from baselines.token_merging import merge_tokens
+from baselines.token_merging import merge_tokens, tokens_left
 from baselines.training import Decay, Recipe, fit, objective
 from baselines.training.schedules import AnySchedule
 from harness.contract import Classifier, Clips, Mistake, Run, Task, TrainingData
@@ -187,6 +187,17 @@ def predict(classifier: Classifier, clips: Clips) -> Tensor:
     """Logits (batch, classes)."""
     logits: Tensor = classifier(clips.waveforms)
     return logits
+
+
+def figures(classifier: Classifier) -> dict[str, float]:
+    """Tokens of a clip before the first block and behind the last one; of AST only."""
+    network = classifier.network
+    if not isinstance(network, AST):
+        return {}
+    n = network.grid[0] * network.grid[1] + network.n_outputs
+    r = cast("System", classifier).config.r
+    depth = len(cast("nn.ModuleList", network.v.blocks))
+    return {"tokens": n, "tokens_left": tokens_left(n, r, depth, network.n_outputs)[-1]}
 
 
 def _network(config: Config, task: Task) -> Network:
