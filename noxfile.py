@@ -16,6 +16,9 @@ nox.options.sessions = ["lint", "types", "tests"]
 SITE_PROGRAMS = {"chromium": "chromium", "node": "nodejs", "npm": "npm"}
 """Programs that the site's tests need, and Debian's packages of them."""
 
+CLOCKS = "tests/harness/throughput"
+"""Tests that take times: nothing else may run beside them."""
+
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -75,9 +78,14 @@ def compare(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Every test: nox -s tests [-- pytest options]."""
+    """Every test, two at a time, and those of clocks by themselves: nox -s tests [-- pytest options]."""
     install(session, "tests")
-    session.run("pytest", "--ignore=tests/site", *session.posargs)
+    if session.posargs:
+        session.run("pytest", "--ignore=tests/site", *session.posargs)
+        return
+    two = ("-n", "2", "--dist", "worksteal")
+    session.run("pytest", *two, "--ignore=tests/site", f"--ignore={CLOCKS}", env={"OMP_NUM_THREADS": "1"})
+    session.run("pytest", CLOCKS)
 
 
 @nox.session(name="site-tests")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -78,5 +79,6 @@ class Service:
         return KINDS[letter], count
 
     def done(self) -> None:
-        """Says that what was asked for lies in the shared memory."""
-        os.write(self._replies, DONE)
+        """Says that what was asked for lies in the shared memory, if somebody still waits for it."""
+        with suppress(BrokenPipeError):
+            os.write(self._replies, DONE)

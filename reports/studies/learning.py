@@ -53,13 +53,20 @@ QUESTIONS = (
         "accuracy on unseen devices",
     ),
     Question(
-        "A student of an ensemble of two architectures against the same student alone",
-        "cpjku/student-cpr_cpm-dirfms", "cpjku/student-alone", "100", None, "macro accuracy",
+        "A student of an ensemble of three teachers of its own architecture against the same student alone",
+        "cpjku/student-three-cpm-128k", "cpjku/student-alone", "100", None, "macro accuracy",
     ),
     Question(
-        "A teacher of another architecture (CP-ResNet) against one of the student's own",
-        "cpjku/student-cpr-128k-dirfms", "cpjku/student-cpm-128k-dirfms", "100",
-        (("cpjku_teachers", "table1", "128K", "CPR / S"), ("cpjku_teachers", "table1", "128K", "CPM / S")),
+        "A student of an ensemble of three CP-ResNets against the same student alone",
+        "cpjku/student-three-cpr-128k", "cpjku/student-alone", "100", None, "macro accuracy",
+    ),
+    Question(
+        "Teachers of another architecture (three CP-ResNets) against three of the student's own",
+        "cpjku/student-three-cpr-128k", "cpjku/student-three-cpm-128k", "100",
+        (
+            ("cpjku_teachers", "table3", "3 teacher", "CPR / 128K"),
+            ("cpjku_teachers", "table3", "3 teacher", "CPM / 128K"),
+        ),
         "accuracy",
     ),
     Question(

@@ -16,7 +16,7 @@ from harness.plan import Choice
 from harness.results import Result
 from tests import made
 
-LIMITS = "train_seconds = 4\ncheck_seconds = 60\npredict_seconds = 4\nmemory_gib = 2\nlog_mib = 2"
+LIMITS = "train_seconds = {}\ncheck_seconds = 60\npredict_seconds = 60\nmemory_gib = 2\nlog_mib = 2"
 
 TRAIN = "def train(classifier, data, run):\n    {}\n    return classifier\n"
 PREDICT = "def predict(classifier, clips):\n    logits = classifier(clips.waveforms)\n    return {}\n"
@@ -38,8 +38,14 @@ def failure(entry: Path, track: str, places: Places, hands: Hands) -> Result:
 
 @pytest.fixture
 def strict(tmp_path: Path, tau_folder: Path) -> str:
-    """A track with limits that a test can wait for."""
-    return str(made.track_file(tmp_path / "strict.toml", tau_folder, limits=LIMITS))
+    """A track with little room."""
+    return str(made.track_file(tmp_path / "strict.toml", tau_folder, limits=LIMITS.format(60)))
+
+
+@pytest.fixture
+def hasty(tmp_path: Path, tau_folder: Path) -> str:
+    """One whose time limit a test can wait for."""
+    return str(made.track_file(tmp_path / "hasty.toml", tau_folder, limits=LIMITS.format(4)))
 
 
 BROKEN_BUILDS = {
@@ -128,10 +134,11 @@ CRASHES = {
 
 @pytest.mark.parametrize("case", CRASHES)
 def test_an_entry_that_misbehaves_in_training_is_a_row_with_a_reason(
-    case: str, tmp_path: Path, strict: str, places: Places, hands: Hands
+    case: str, tmp_path: Path, strict: str, hasty: str, places: Places, hands: Hands
 ) -> None:
     does, sentence, outcome = CRASHES[case]
-    result = failure(made.entry_folder(tmp_path / "mine", train=TRAIN.format(does)), strict, places, hands)
+    track = hasty if outcome is Outcome.TIMED_OUT else strict
+    result = failure(made.entry_folder(tmp_path / "mine", train=TRAIN.format(does)), track, places, hands)
     assert result.reason is not None
     assert (result.outcome, sentence) == (outcome, sentence)
     assert sentence in result.reason.problem
@@ -163,9 +170,9 @@ def test_nothing_that_an_entry_starts_outlives_its_stage(
     assert not [process for process in psutil.process_iter(["cmdline"]) if mark in (process.info["cmdline"] or [])]
 
 
-def test_an_entry_that_forks_without_end_is_ended(tmp_path: Path, strict: str, places: Places, hands: Hands) -> None:
+def test_an_entry_that_forks_without_end_is_ended(tmp_path: Path, hasty: str, places: Places, hands: Hands) -> None:
     does = "import os, time\n    for _ in range(400):\n        if os.fork() == 0: time.sleep(100)\n    time.sleep(100)"
-    result = failure(made.entry_folder(tmp_path / "mine", train=TRAIN.format(does)), strict, places, hands)
+    result = failure(made.entry_folder(tmp_path / "mine", train=TRAIN.format(does)), hasty, places, hands)
     assert result.outcome in {Outcome.CRASHED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY}
     time.sleep(0.2)
     mine = psutil.Process().children(recursive=True)
