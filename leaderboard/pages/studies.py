@@ -97,7 +97,7 @@ def _page(one: Ran, places: Places) -> Page:
         )
         for track, cells in one.instead.items()
     ]  # fmt: skip
-    drawn = tuple(_curve(one, curve) for curve in study.curves)
+    drawn = tuple(chart for curve in study.curves if (chart := _curve(one, curve)) is not None)
     return Page(
         path=places.study(one.read.name, one.name),
         title=study.title,
@@ -147,8 +147,11 @@ def _fields(one: Ran, row: Row, column: Shown, found: Measured | None) -> tuple[
     return first, second, Field(f"{mean - number:+.2f}", mean - number, notes=between_ends)
 
 
-def _curve(one: Ran, curve: Curve) -> Chart:
-    """Printed and measured, a line for each track; what is not printed of an axis is taken from what was counted."""
+def _curve(one: Ran, curve: Curve) -> Chart | None:
+    """Printed and measured, a line for each track; None where nothing is known of both axes.
+
+    What is not printed of an axis is taken from what was counted.
+    """
     lines = []
     for track in one.study.tracks:
         rows = [row for row in one.study.rows if one.study.track_of(row) == track]
@@ -157,7 +160,9 @@ def _curve(one: Ran, curve: Curve) -> Chart:
         lines.append(charts.Line(f"measured{suffix}", _points(one, rows, curve, one.measured)))
     own = [row for row in one.study.rows if one.study.track_of(row) == one.study.track]
     lines += [charts.Line(f"on {track}", _points(one, own, curve, cells)) for track, cells in one.instead.items()]
-    known = [line for line in lines if line.points] or lines[:1]
+    known = [line for line in lines if line.points]
+    if not known:
+        return None
     drawn = charts.lines(
         known[: len(charts.SERIES)], Axis(curve.x, write=display.short), Axis(curve.y, write=display.short),
         title=curve.title, description="A line for what is printed and one for what was measured, from r = 0 on.",

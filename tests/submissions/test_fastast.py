@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from harness import needs
 from harness.complexity import inventory
 from harness.complexity.measuring import evaluate, measure
 from harness.contract import Batch, Clips, Mistake, Task
+from harness.studies import table as studies
 from tests.baselines.models.test_sizes import layer_macs
 from tests.baselines.training import made
 from tests.submissions.loaded import LABELS, TASK, config, load
@@ -314,3 +316,21 @@ def test_ast_starts_from_a_checkpoint_of_other_classes_and_frames(tmp_path: Path
     ours, theirs = one.network.state_dict(), made_for_audioset.state_dict()
     assert torch.equal(ours["v.blocks.2.mlp.fc2.weight"], theirs["v.blocks.2.mlp.fc2.weight"])
     assert ours["v.pos_embed"].shape == (1, 602, 24)
+
+
+def test_the_sweep_s_remark_on_printed_speed_is_what_arithmetic_says() -> None:
+    """Multiply-accumulates of AST-base on 602 tokens by its layers' formulas, and numbers in its attention maps."""
+    width = WIDTHS["base"]
+
+    def macs(r: int) -> int:
+        seen = [602, *tokens_left(602, r)]
+        blocks = sum(4 * n * width**2 + 2 * n**2 * width + 8 * left * width**2 for n, left in pairwise(seen))
+        return blocks + 600 * 256 * width
+
+    def maps(r: int) -> int:
+        return sum(n**2 for n in [602, *tokens_left(602, r)][:-1])
+
+    remark = studies.load(READ, "sweep").remarks[0]
+    assert f"{150 / 65:.2f} times the clips per second" in remark
+    assert f"{macs(0) / macs(40):.2f} times fewer multiply-accumulates" in remark
+    assert f"only {maps(0) / maps(40):.2f} times fewer numbers" in remark
