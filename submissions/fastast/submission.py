@@ -54,7 +54,7 @@ class Config(Recipe):
 
     `size`: of AST; `shape` in its place for smaller ones. `r`: tokens merged in every block; `proportional`: attention
     weighs a token by how many patches it stands for; `merge_in_training`: the network merges while it learns, not only
-    when it is tested. `start` names the needed system whose trained network is taken as it is, and only merges.
+    when it is tested. `network_of` names the needed system whose trained network is taken as it is, and only merges.
     `stream`: another number is another run of the same recipe at the same seed. `tokens`: "class_distillation" as AST
     was released, "class" as the paper writes. `n_frames`: "code" pads as released, "text" has 100 a second. `loss`:
     "softmax" for cross-entropy, "sigmoid" for binary cross-entropy a class. Masks without a `value` are filled with
@@ -80,7 +80,7 @@ class Config(Recipe):
     r: int = 0
     proportional: bool = True
     merge_in_training: bool = True
-    start: str | None = None
+    network_of: str | None = None
     stream: int = Field(default=0, ge=0)
     tokens: Literal["class_distillation", "class"] = "class_distillation"
     n_frames: Literal["code", "text"] | Annotated[int, Field(ge=16)] = "code"
@@ -166,10 +166,10 @@ def build(config: Config, task: Task) -> Classifier:
 
 
 def train(classifier: System, data: TrainingData, run: Run) -> Classifier:
-    """Takes the network of the system that `start` names, or trains one."""
+    """Takes the network of the system that `network_of` names, or trains one."""
     config = classifier.config
-    if config.start is not None:
-        return _taken(classifier, config.start, run)
+    if config.network_of is not None:
+        return _taken(classifier, config.network_of, run)
     for _ in range(config.stream):
         run.generator.manual_seed(int(torch.randint(2**62, (), generator=run.generator)))
     _load_checkpoint(classifier)
@@ -233,12 +233,12 @@ def _as_tested(classifier: Classifier) -> Classifier:
     return classifier
 
 
-def _taken(classifier: System, start: str, run: Run) -> Classifier:
+def _taken(classifier: System, source: str, run: Run) -> Classifier:
     """The system with the trained network of another, whose tokens it merges; nothing is trained."""
-    if start not in run.teachers:
-        problem = f'The system starts from "{start}", which it does not need.'
-        raise Mistake("config.start", problem, "Name a system of `needs`.")
-    classifier.network.load_state_dict(run.teachers[start].classifier.network.state_dict())
+    if source not in run.teachers:
+        problem = f'The system takes the network of "{source}", which it does not need.'
+        raise Mistake("config.network_of", problem, "Name a system of `needs`.")
+    classifier.network.load_state_dict(run.teachers[source].classifier.network.state_dict())
     return classifier
 
 

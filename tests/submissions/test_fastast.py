@@ -69,9 +69,9 @@ def test_every_system_is_a_configuration_in_every_preset() -> None:
 
 def test_nine_systems_need_one_training_and_the_others_have_their_own() -> None:
     graph = needs.in_order(needs.graph(READ, [f"inf-r{r}" for r in REDUCTIONS]))
-    trained = [node.name for node in graph if config(READ, MODULE, node.name).start is None]
+    trained = [node.name for node in graph if config(READ, MODULE, node.name).network_of is None]
     assert trained == ["inf-r0"]
-    assert all(config(READ, MODULE, f"train-r{r}").start is None for r in REDUCTIONS)
+    assert all(config(READ, MODULE, f"train-r{r}").network_of is None for r in REDUCTIONS)
 
 
 @pytest.mark.parametrize("teacher", ["passt", "cnn"])
@@ -128,7 +128,7 @@ def test_without_merging_it_is_the_plain_ast(tmp_path: Path) -> None:
 
 
 def test_a_start_that_is_not_needed_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match='starts from "inf-r0", which it does not need'):
+    with pytest.raises(Mistake, match='takes the network of "inf-r0", which it does not need'):
         MODULE.train(built("inf-r5", **TINY), None, made.Run(tmp_path))
 
 
