@@ -90,6 +90,12 @@ RULES: tuple[Rule, ...] = (
         "def build(config, task):\n    return Classifier(Energy(), nn.Linear(40, task.n_classes), 8000.5)",
     ),
     Rule(
+        "contract.figures",
+        "`figures`, where there is one, returns finite numbers by name.",
+        "harness.child.entries:figures",
+        "def figures(classifier):\n    return {'tokens': float('nan')}",
+    ),
+    Rule(
         "contract.logits",
         "`predict` returns finite floating-point logits (batch, classes), one row a clip.",
         "harness.logits:require_logits",
