@@ -21,8 +21,8 @@ from harness.logits import require_logits
 from harness.outcomes import Mistake, Outcome
 from harness.throughput.channel import Channel, Kind, Service
 
-PEAK_SIZES = {"cpu": 1024, "cuda": 8192}
-"""Rows and columns of the products that tell what the machine can do at most."""
+PEAK_SIZES = {"cpu": (256, 1024), "cuda": (1024, 8192)}
+"""Rows and columns of the products that tell what the machine can do at most: of a first try, and of the real one."""
 
 PEAK_TYPES = (torch.float32, torch.bfloat16, torch.int8)
 
@@ -93,10 +93,14 @@ class Served:
             self._classifier.frontend = frontend
 
     def peak(self, number: int) -> None:
-        """One product of square matrices of a type by its number; their size as the answer, 0 where there is none."""
-        dtype = PEAK_TYPES[number]
+        """One product of square matrices; their size as the answer, 0 where there is none.
+
+        `number` says of which type, in the order of `PEAK_TYPES`, first for the small and then for the large size.
+        """
+        large, kind = divmod(number, len(PEAK_TYPES))
+        dtype = PEAK_TYPES[kind]
         if number not in self._peaks:
-            self._peaks[number] = _matrices(dtype, self._device)
+            self._peaks[number] = _matrices(dtype, PEAK_SIZES[self._device.type][large], self._device)
         one, other = self._peaks[number]
         try:
             product = torch._int_mm(one, other) if dtype is torch.int8 else one @ other
@@ -120,8 +124,7 @@ class _Given(nn.Module):
         return self.features
 
 
-def _matrices(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    size = PEAK_SIZES[device.type]
+def _matrices(dtype: torch.dtype, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     if dtype is torch.int8:
         one = torch.randint(-9, 9, (size, size), dtype=dtype, device=device)
         return one, one.t().contiguous().t()
