@@ -23,8 +23,13 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """The project as it lies here, with the dependency groups of pyproject.toml."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, *groups))
+    """The project as it lies here, with the dependency groups of pyproject.toml, compiled.
+
+    Every stage is a process of its own, and libraries that only entries import are never compiled on the way: seconds a
+    stage where the installer (uv) leaves that to the first import.
+    """
+    packages = nox.project.dependency_groups(PYPROJECT, *groups)
+    session.install("-e", ".", *packages, env={"UV_COMPILE_BYTECODE": "1"})
 
 
 @nox.session
