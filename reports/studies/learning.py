@@ -17,9 +17,9 @@ from tabulate import tabulate
 
 from harness import tracks
 from harness.statistics import Difference, Measure, Sample
-from leaderboard import display, evidence, pairs, printed, site
+from leaderboard import display, pairs, printed, site
 from leaderboard.boards import boards
-from leaderboard.evidence import Material
+from leaderboard.material import Material, material
 
 HERE = Path(__file__).parent
 TRACK = "scene10-mobile"
@@ -88,7 +88,7 @@ def main(folders: Sequence[Path]) -> str:
     """The report as Markdown."""
     cells, _ = site.read(folders)
     board = next(one for one in boards(cells, {TRACK: tracks.load(TRACK)[0]}) if one.name == TRACK)
-    clips = evidence.material(board, folders)
+    clips = material(board, folders)
     if clips is None:
         sys.exit("error: the test clips do not lie beside the results")
     parts = [HEAD, *(part for question in QUESTIONS for part in _answered(question, clips))]

@@ -33,7 +33,7 @@ def test_every_system_is_a_configuration_in_every_preset() -> None:
     for name in READ.submission.systems:
         for preset in (None, "demo", "small", "paper"):
             found = config(READ, MODULE, name, preset)
-            assert found.epochs == {"demo": 6, "small": 40}.get(str(preset), found.epochs)
+            assert found.epochs == {"demo": 5, "small": 40}.get(str(preset), found.epochs)
 
 
 def seeds_of(system: str) -> set[tuple[str, int]]:
