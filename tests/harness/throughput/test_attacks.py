@@ -28,7 +28,7 @@ VERDICTS = {
     "kept_answers": {"", "speed.known"},
     "knows_the_test_clips": {"", "speed.known"},
     "other_path": {"speed.answers", "speed.impossible"},
-    "other_path_now_and_then": {"speed.answers"},
+    "other_path_now_and_then": {"speed.answers", "speed.impossible"},
     "replies_early": {"speed.answers"},
     "slows_the_baseline": {"speed.meddling"},
     "starts_processes": {"speed.processes"},
