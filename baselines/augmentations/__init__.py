@@ -12,7 +12,7 @@ from baselines.augmentations.filter_augment import FilterAugment
 from baselines.augmentations.labels import LabelSmoothing
 from baselines.augmentations.mixing import Mixup
 from baselines.augmentations.mixstyle import FreqMixStyle
-from baselines.augmentations.recipe import MelJitter, Steps, augment, features, leaving_out
+from baselines.augmentations.recipe import MelJitter, Steps, augment, features, leaving_out, masking_with
 from baselines.augmentations.responses import DeviceResponse
 from baselines.augmentations.spectrograms import CellNoise, FrequencyMask, RollFrames, TimeMask
 from baselines.augmentations.steps import Sample, Step
@@ -39,4 +39,5 @@ __all__ = [
     "augment",
     "features",
     "leaving_out",
+    "masking_with",
 ]

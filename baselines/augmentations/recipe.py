@@ -112,6 +112,16 @@ def leaving_out(steps: Steps, responses: tuple[str, ...]) -> Steps:
     )
 
 
+def masking_with(value: float, steps: Steps) -> Steps:
+    """The recipe with this value under masks that do not say what they are filled with."""
+    return tuple(
+        step.model_copy(update={"value": value})
+        if isinstance(step, FrequencyMask | TimeMask) and "value" not in step.model_fields_set
+        else step
+        for step in steps
+    )
+
+
 def _waveform_steps(steps: Steps) -> Steps:
     """The first steps up to the last on waveforms."""
     last = max((index + 1 for index, step in enumerate(steps) if step.where == "waveform"), default=0)

@@ -9,10 +9,13 @@ from baselines.frontends.kaldi import (
     AST_AUDIOSET,
     AST_ESC50,
     AST_SPEECH_COMMANDS,
+    NORMALISATION,
     PSLA_AUDIOSET,
     PSLA_FSD50K,
     FbankSettings,
+    Frames,
     KaldiFbank,
+    frames,
 )
 from baselines.frontends.mel import (
     CP_MOBILE_2023,
@@ -40,6 +43,7 @@ __all__ = [
     "CP_RESNET_2024_TEXT",
     "DCASE_2022",
     "DCASE_2024",
+    "NORMALISATION",
     "PASST_2023",
     "PASST_2024",
     "PASST_AUDIOSET",
@@ -47,9 +51,11 @@ __all__ = [
     "PSLA_FSD50K",
     "BandedFilterbank",
     "FbankSettings",
+    "Frames",
     "KaldiFbank",
     "LogMel",
     "MelSettings",
     "MelSpectrogram",
+    "frames",
     "mel_filterbank",
 ]

@@ -7,9 +7,11 @@ Hann window, no dither, snipped edges), after which the clip is padded to the ne
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from baselines.frontends.filterbank import BandedFilterbank, chunks, kaldi_filterbank
@@ -49,6 +51,25 @@ PSLA_AUDIOSET = FbankSettings(-4.6476, 4.5699, 1056)
 """The CNNs of PSLA and paper 003 on AudioSet; PSLA divides by the standard deviation once."""
 
 PSLA_FSD50K = FbankSettings(-4.6476, 4.5699, 3000)
+
+NORMALISATION = {"audioset": AST_AUDIOSET, "esc50": AST_ESC50, "speech_commands": AST_SPEECH_COMMANDS}
+"""AST's settings by the data set that they were measured on."""
+
+RELEASED_FRAMES = {1.0: 128, 5.0: 512, 10.0: 1024}
+"""Frames that AST's code pads clips of Speech Commands, ESC-50 and AudioSet to, by their seconds."""
+
+FRAMES_A_SECOND = 100
+
+Frames = Literal["code", "text"] | Annotated[int, Field(ge=16)]
+"""How long spectrograms are: as AST's code pads them, 100 frames a second as papers 001 and 003 write, or so many."""
+
+
+def frames(seconds: float, how: Frames = "code") -> int:
+    """Frames of a clip's spectrogram; lengths that AST's code does not know are not padded."""
+    if isinstance(how, int):
+        return how
+    plain = round(FRAMES_A_SECOND * seconds)
+    return plain if how == "text" else RELEASED_FRAMES.get(seconds, plain)
 
 
 class KaldiFbank(nn.Module):

@@ -15,18 +15,18 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from baselines.augmentations import FrequencyMask, Steps, TimeMask
+from baselines.augmentations import FrequencyMask, Steps, TimeMask, masking_with
 from baselines.distillation import Distillation
 from baselines.distillation.losses import Activation
 from baselines.frontends import (
-    AST_AUDIOSET,
-    AST_ESC50,
-    AST_SPEECH_COMMANDS,
+    NORMALISATION,
     PASST_AUDIOSET,
     PSLA_AUDIOSET,
     FbankSettings,
+    Frames,
     KaldiFbank,
     LogMel,
+    frames,
 )
 from baselines.models import build as build_network
 from baselines.models.ast import AST
@@ -37,13 +37,6 @@ from baselines.token_merging import merge_tokens, tokens_left
 from baselines.training import Decay, Recipe, fit, objective
 from baselines.training.schedules import AnySchedule
 from harness.contract import Classifier, Clips, Mistake, Run, Task, TrainingData
-
-NORMALISATION = {"audioset": AST_AUDIOSET, "esc50": AST_ESC50, "speech_commands": AST_SPEECH_COMMANDS}
-
-RELEASED_FRAMES = {1.0: 128, 5.0: 512, 10.0: 1024}
-"""Frames that AST's code pads clips of Speech Commands, ESC-50 and AudioSet to, by their seconds."""
-
-FRAMES_A_SECOND = 100
 
 REDUCTIONS: dict[Activation, Literal["clips", "elements"]] = {"softmax": "clips", "sigmoid": "elements"}
 """How the label loss of each activation is reduced, and so the divergence beside it."""
@@ -83,7 +76,7 @@ class Config(Recipe):
     network_of: str | None = None
     stream: int = Field(default=0, ge=0)
     tokens: Literal["class_distillation", "class"] = "class_distillation"
-    n_frames: Literal["code", "text"] | Annotated[int, Field(ge=16)] = "code"
+    n_frames: Frames = "code"
     normalisation: Literal["audioset", "esc50", "speech_commands"] = "esc50"
     distillation: Distillation | None = None
     features: Literal["shared", "own"] = "shared"
@@ -104,30 +97,17 @@ class Config(Recipe):
         """A preset cannot unset a field in TOML: an empty path does."""
         return value or None
 
-    def frames(self, seconds: float) -> int:
-        """Frames of a clip's spectrogram; lengths that AST's code does not know are not padded."""
-        if isinstance(self.n_frames, int):
-            return self.n_frames
-        plain = round(FRAMES_A_SECOND * seconds)
-        return plain if self.n_frames == "text" else RELEASED_FRAMES.get(seconds, plain)
-
     def fbank(self, seconds: float) -> FbankSettings:
         """AST's spectrogram, which all see where features are shared."""
         settings = NORMALISATION[self.normalisation]
         if self.model == "cnn" and self.features == "own":
             settings = PSLA_AUDIOSET
-        return replace(settings, n_frames=self.frames(seconds))
+        return replace(settings, n_frames=frames(seconds, self.n_frames))
 
     def steps(self) -> Steps:
         """The recipe: masks are 0 before the normalisation, as released, unless they say otherwise."""
         settings = NORMALISATION[self.normalisation]
-        fill = (0 - settings.mean) / settings.scale
-        return tuple(
-            step.model_copy(update={"value": fill})
-            if isinstance(step, FrequencyMask | TimeMask) and "value" not in step.model_fields_set
-            else step
-            for step in self.augmentations
-        )
+        return masking_with((0 - settings.mean) / settings.scale, self.augmentations)
 
     def teaching(self) -> Distillation | None:
         """How the student learns: both losses reduced alike, unless a reduction is given."""
@@ -201,7 +181,7 @@ def figures(classifier: Classifier) -> dict[str, float]:
 
 
 def _network(config: Config, task: Task) -> Network:
-    n_classes, n_frames = task.n_classes, config.frames(task.clip_seconds)
+    n_classes, n_frames = task.n_classes, frames(task.clip_seconds, config.n_frames)
     if config.model == "cnn":
         options = {"base_channels": config.cnn_channels} if config.cnn == "cp_mobile" else {}
         return build_network(config.cnn, n_classes=n_classes, **options)
