@@ -37,7 +37,7 @@ class Distillation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     label_weight: float = Field(ge=0, le=1)
-    tau: float = Field(gt=0)
+    tau: float = Field(default=1.0, gt=0)
     form: Literal["softened", "cross_model"] = "softened"
     order: Order = "teacher_student"
     reduction: Reduction = "elements"

@@ -1,0 +1,185 @@
+"""CMKD: the paper's grid, its settings, both directions of teaching, two heads, several teachers, ensembles."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from baselines.distillation import cross_model_divergence, label_loss
+from harness import needs
+from harness.complexity.measuring import evaluate, measure
+from harness.contract import Batch, Clips, Mistake, Task
+from tests.baselines.training import made
+from tests.submissions.loaded import LABELS, TASK, config, load
+
+READ, MODULE = load("cmkd")
+CNNS = ("effnet-b0", "effnet-b2", "effnet-b6", "densenet-121")
+ASTS = ("ast-tiny", "ast-small", "ast-base")
+TINY = {"shape": {"width": 24, "depth": 2, "heads": 2}, "channels": 16, "checkpoints": {}}
+PAIR = Task(("quiet", "loud"), 0.3, ("a",))
+SHORT = {**TINY, "n_frames": 28, "epochs": 2, "batch_size": 20, "learning_rate": 1e-3, "for_cnn": {}}
+
+
+def built(system: str, task: Task = TASK, preset: str | None = None, **changes: Any) -> Any:
+    torch.manual_seed(0)
+    return MODULE.build(config(READ, MODULE, system, preset, **changes), task)
+
+
+def teacher_of(classifier: Any) -> Any:
+    return SimpleNamespace(classifier=classifier, predict=lambda clips: MODULE.predict(classifier, clips))
+
+
+class Data(made.Data):
+    """Clips of 0.3 s, which is all that a spectrogram of 28 frames takes."""
+
+    def __init__(self, rows: torch.Tensor | None = None) -> None:
+        super().__init__(rows, sample_rate=16000)
+        noise = torch.randn(40, 4800, generator=torch.Generator().manual_seed(2))
+        self.waveforms = (0.1 * noise * (1 + 5 * (torch.arange(40) % 2))[:, None])[self.rows]
+
+
+def test_table_3_has_every_student_of_every_teacher_and_each_alone() -> None:
+    systems = READ.submission.systems
+    for student in (*CNNS, *ASTS):
+        assert not config(READ, MODULE, student).distillation
+        for teacher in (*CNNS, *ASTS):
+            assert [need.system for need in READ.system(f"{teacher}-to-{student}").needs] == [teacher]
+            assert config(READ, MODULE, f"{teacher}-to-{student}").model == config(READ, MODULE, student).model
+    assert {name for name, one in systems.items() if not set(one.presets) & {"demo", "small", "esc50", "fsd50k"}} == set()
+
+
+def test_every_system_is_a_configuration_in_every_preset() -> None:
+    for name in READ.submission.systems:
+        for preset in (None, *READ.submission.presets):
+            config(READ, MODULE, name, preset)
+
+
+def test_students_learn_as_equation_1_says() -> None:
+    for teacher in (*CNNS, *ASTS):
+        for student in (*CNNS, *ASTS):
+            found = config(READ, MODULE, f"{teacher}-to-{student}", "fsd50k")
+            how = found.teaching()
+            assert (how.label_weight, how.form, how.teaching, how.separate_head) == (0.5, "cross_model", "consistent", False)
+            assert how.tau == (2.5 if teacher in ASTS and student in CNNS else 1.0)
+            assert how.reduction == "elements"
+            esc = config(READ, MODULE, f"{teacher}-to-{student}", "esc50").teaching()
+            assert (esc.tau, esc.reduction) == (5.0, "clips")
+
+
+def test_recipes_are_those_of_table_2() -> None:
+    ast, cnn = (config(READ, MODULE, name, "fsd50k").recipe() for name in ("ast-base", "effnet-b2"))
+    assert (ast.learning_rate, ast.batch_size, ast.epochs) == (5e-5, 12, 50)
+    assert (cnn.learning_rate, cnn.batch_size, cnn.epochs) == (5e-4, 24, 50)
+    ast, cnn = (config(READ, MODULE, name, "esc50").recipe() for name in ("ast-base", "effnet-b2"))
+    assert (ast.learning_rate, ast.batch_size, ast.epochs) == (1e-5, 48, 25)
+    assert (cnn.learning_rate, cnn.batch_size, cnn.epochs) == (1e-4, 48, 25)
+    kinds = [step.kind for step in ast.augmentations]
+    assert kinds == ["label_smoothing", "frequency_mask", "time_mask", "cell_noise", "roll_frames"]
+
+
+@pytest.mark.parametrize("pair", ["ast-tiny-to-effnet-b2", "effnet-b0-to-ast-base", "lite0-to-ast-tiny"])
+def test_settings_of_table_5_change_one_thing(pair: str) -> None:
+    preset = "small" if pair.startswith("lite0") else "fsd50k"
+    plain = config(READ, MODULE, pair, preset).teaching().model_dump()
+    expected = {
+        "tau-0.5": {"tau": 0.5}, "lambda-0": {"label_weight": 0.0}, "lambda-0.25": {"label_weight": 0.25},
+        "lambda-0.75": {"label_weight": 0.75}, "conventional": {"teaching": "clean"},
+        "two-heads": {"separate_head": True},
+    }  # fmt: skip
+    for setting, change in expected.items():
+        found = config(READ, MODULE, f"{pair}-{setting}", preset).teaching().model_dump()
+        assert {key: value for key, value in found.items() if value != plain[key]} == change
+
+
+def test_a_teacher_of_table_4_was_taught_itself() -> None:
+    graph = [node.name for node in needs.in_order(needs.graph(READ, ["ast-tiny-kd-to-effnet-b2"]))]
+    assert graph == ["effnet-b0", "effnet-b0-to-ast-tiny", "ast-tiny-kd-to-effnet-b2"]
+
+
+@pytest.mark.parametrize(("teacher", "student"), [("cnn", "ast"), ("ast", "cnn")])
+@pytest.mark.parametrize("setting", [{}, {"separate_head": True}, {"teaching": "clean"}])
+@pytest.mark.parametrize("loss", ["softmax", "sigmoid"])
+def test_each_teaches_the_other(tmp_path: Path, teacher: str, student: str, setting: dict[str, Any], loss: str) -> None:
+    taught = built(teacher, PAIR, **SHORT).eval()
+    before = copy.deepcopy(taught.state_dict())
+    run = made.Run(tmp_path)
+    run.teachers = {teacher: teacher_of(taught)}
+    how = {"label_weight": 0.5, "form": "cross_model", **setting}
+    one = built(f"{teacher}-to-{student}", PAIR, **SHORT, loss=loss, distillation=how)
+    weights = copy.deepcopy(one.network.state_dict())
+    trained = MODULE.train(one, Data(), run).eval()
+    assert all(torch.equal(value, before[name]) for name, value in taught.state_dict().items())
+    assert any(not torch.equal(value, weights[name]) for name, value in trained.network.state_dict().items())
+    assert MODULE.predict(trained, Clips(torch.randn(3, 4800), 16000)).shape == (3, 2)
+
+
+def test_the_loss_is_equation_1_at_the_teacher_s_temperature(tmp_path: Path) -> None:
+    taught = built("cnn", PAIR, **SHORT).eval()
+    student = built("cnn-to-ast", PAIR, **SHORT, temperature=3.0).eval()
+    run = made.Run(tmp_path)
+    run.teachers = {"cnn": teacher_of(taught)}
+    data, rows = Data(), torch.arange(8)
+    batch = Batch(data.waveforms[rows], data.labels[rows], rows)
+    how = student.config.teaching()
+    losses = MODULE.objective(student, student.config, (), data, run, 2, distillation=how)(student.network, batch, data)
+    own, theirs = student(batch.waveforms), taught(batch.waveforms)
+    expected = 0.5 * label_loss(own, batch.labels) + 0.5 * cross_model_divergence(own, theirs, 3.0)
+    assert torch.allclose(losses["loss"], expected)
+
+
+@pytest.mark.parametrize("student", ["cnn", "ast"])
+def test_a_separate_head_learns_from_the_teacher(student: str) -> None:
+    teacher = "ast" if student == "cnn" else "cnn"
+    how = {"label_weight": 0.5, "form": "cross_model", "separate_head": True}
+    one = built(f"{teacher}-to-{student}", PAIR, **SHORT, distillation=how).eval()
+    x = torch.randn(2, 1, 128, 28)
+    labels, taught = one.network.heads(x)
+    assert not torch.allclose(labels, taught)
+    assert torch.allclose(one.network(x), (labels + taught) / 2)
+
+
+def test_several_teachers_have_a_loss_each_or_one_together() -> None:
+    for how, multi in (("multi-loss", True), ("ensemble", False)):
+        name = f"effnet-b0_densenet-121-to-ast-base-{how}"
+        assert config(READ, MODULE, name).teaching().multi_loss is multi
+        assert [need.system for need in READ.system(name).needs] == ["effnet-b0", "densenet-121"]
+
+
+def test_an_ensemble_is_the_mean_of_three_runs(tmp_path: Path) -> None:
+    alone = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        alone.append(MODULE.build(config(READ, MODULE, "ast-base", **SHORT), PAIR).eval())
+    run = made.Run(tmp_path)
+    run.teachers = {f"ast-base@{seed}": teacher_of(one) for seed, one in enumerate(alone)}
+    together = MODULE.train(built("ast-base-ensemble", PAIR, **SHORT), None, run).eval()
+    clips = Clips(torch.randn(2, 4800), 16000)
+    expected = torch.stack([MODULE.predict(one, clips) for one in alone]).mean(0)
+    assert torch.allclose(MODULE.predict(together, clips), expected, atol=1e-6)
+
+
+def test_an_ensemble_with_a_member_missing_is_a_mistake(tmp_path: Path) -> None:
+    run = made.Run(tmp_path)
+    run.teachers = {"ast-base@0": teacher_of(built("ast-base", PAIR, **SHORT))}
+    with pytest.raises(Mistake, match='An ensemble has 3 runs of "ast-base", and the system needs 1 of them'):
+        MODULE.train(built("ast-base-ensemble", PAIR, **SHORT), None, run)
+
+
+@pytest.mark.parametrize("system", ["cnn", "ast"])
+def test_a_demonstration_keeps_the_limits(system: str) -> None:
+    one = built(system, TASK, "demo")
+    evaluate(one)
+    found = measure(MODULE, one, TASK).complexity
+    assert found.parameter_bytes <= 128_000
+    assert found.macs <= 30_000_000
+
+
+def test_the_small_cnn_starts_from_a_package() -> None:
+    one = built("lite0", Task(LABELS, 5.0, ("a",)), "small")
+    assert str(one.config.checkpoints["efficientnet_lite0"]) == "package:efficientnet_lite0"
+    assert config(READ, MODULE, "lite0", "small", checkpoints={"efficientnet_lite0": ""}).checkpoints == {}
