@@ -43,7 +43,9 @@ class SmallAST(AST):
         if shape.width % shape.heads:
             problem = f"The width of an AST, {shape.width}, cannot be shared evenly by {shape.heads} heads."
             raise Mistake("model.option", problem, "Choose a width that is a multiple of heads.")
-        super().__init__("tiny", n_classes, n_mels, n_frames, tokens, stride=shape.stride, distillation_head=distillation_head)
+        super().__init__(
+            "tiny", n_classes, n_mels, n_frames, tokens, stride=shape.stride, distillation_head=distillation_head
+        )
         self.v = type(self.v)(
             img_size=self.size, patch_size=PATCH, in_chans=1, num_classes=0, embed_dim=shape.width, depth=shape.depth,
             num_heads=shape.heads, embed_layer=partial(_TokenPatches, stride=shape.stride),

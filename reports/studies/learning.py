@@ -81,6 +81,10 @@ QUESTIONS = (
         (("data_efficient_cpm", "table3", "S1", "100 %"), ("data_efficient_cpm", "table3", "Baseline", "100 %")),
         "accuracy",
     ),
+    Question(
+        "S1 whose teachers hear features of their own against S1, whose teachers hear the student's",
+        "data_efficient_cpm/S1-own", "data_efficient_cpm/S1", "100", None, "macro accuracy",
+    ),
 )  # fmt: skip
 
 

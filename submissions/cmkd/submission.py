@@ -58,8 +58,8 @@ class Config(Recipe):
     """Every knob; the defaults are the paper's on ESC-50, for AST, and `for_cnn` says what is otherwise for CNNs.
 
     `model`: what is built; `shape`: an AST of that width and depth in its place, `channels`: of `cp_mobile`, for
-    demonstrations. `taught_by`: what kind its teachers are; the temperatures are the data set's, where the distillation of
-    a system does not say (section 4.2: AST to CNN wants a higher one).
+    demonstrations. `taught_by`: what kind its teachers are; the temperatures are the data set's, where the distillation
+    of a system does not say (section 4.2: AST to CNN wants a higher one).
     `ensemble_of` names the needed system whose seeds, trained, are asked together: the mean of their logits. `tokens`:
     "class_distillation" as AST was released, "class" as the paper writes. `n_frames`: "code" pads as released, "text"
     has 100 a second. `loss`: "softmax" for cross-entropy, "sigmoid" for binary cross-entropy a class. Masks without a
@@ -176,7 +176,8 @@ def train(classifier: System, data: TrainingData, run: Run) -> Classifier:
         classifier, recipe, config.steps(), data, run, classifier.task.n_classes,
         activation=config.loss, distillation=config.teaching(),
     )  # fmt: skip
-    return fit(classifier, losses, data, run, recipe)
+    fit(classifier, losses, data, run, recipe)
+    return classifier
 
 
 def predict(classifier: Classifier, clips: Clips) -> Tensor:
@@ -208,7 +209,7 @@ def _network(config: Config, task: Task) -> Network:
 
 def _inner(network: nn.Module) -> Network:
     """The network that first weights are of."""
-    return network.network if isinstance(network, TwoHeads) else cast("Network", network)
+    return cast("Network", network.network if isinstance(network, TwoHeads) else network)
 
 
 def _taken(classifier: System, source: str, run: Run) -> Classifier:

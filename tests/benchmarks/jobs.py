@@ -150,5 +150,6 @@ JOBS = {
     "merging-1s-batch-8": merging(8, 128),
     "merging-1s-batch-32": merging(32, 128),
     "merging-1s-batch-64": merging(64, 128),
+    "merging-5s-batch-2": merging(2, 512),
     "merging-5s-batch-8": merging(8, 512),
 }

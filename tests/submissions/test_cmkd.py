@@ -50,7 +50,9 @@ def test_table_3_has_every_student_of_every_teacher_and_each_alone() -> None:
         for teacher in (*CNNS, *ASTS):
             assert [need.system for need in READ.system(f"{teacher}-to-{student}").needs] == [teacher]
             assert config(READ, MODULE, f"{teacher}-to-{student}").model == config(READ, MODULE, student).model
-    assert {name for name, one in systems.items() if not set(one.presets) & {"demo", "small", "esc50", "fsd50k"}} == set()
+    assert {
+        name for name, one in systems.items() if not set(one.presets) & {"demo", "small", "esc50", "fsd50k"}
+    } == set()
 
 
 def test_every_system_is_a_configuration_in_every_preset() -> None:
@@ -64,7 +66,12 @@ def test_students_learn_as_equation_1_says() -> None:
         for student in (*CNNS, *ASTS):
             found = config(READ, MODULE, f"{teacher}-to-{student}", "fsd50k")
             how = found.teaching()
-            assert (how.label_weight, how.form, how.teaching, how.separate_head) == (0.5, "cross_model", "consistent", False)
+            assert (how.label_weight, how.form, how.teaching, how.separate_head) == (
+                0.5,
+                "cross_model",
+                "consistent",
+                False,
+            )
             assert how.tau == (2.5 if teacher in ASTS and student in CNNS else 1.0)
             assert how.reduction == "elements"
             esc = config(READ, MODULE, f"{teacher}-to-{student}", "esc50").teaching()
