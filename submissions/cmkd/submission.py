@@ -7,13 +7,13 @@ released code (github.com/YuanGongND), on which it builds. What nobody states wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from baselines.augmentations import CellNoise, FrequencyMask, LabelSmoothing, RollFrames, Steps, TimeMask, masking_with
@@ -63,7 +63,8 @@ class Config(Recipe):
     `ensemble_of` names the needed system whose seeds, trained, are asked together: the mean of their logits. `tokens`:
     "class_distillation" as AST was released, "class" as the paper writes. `n_frames`: "code" pads as released, "text"
     has 100 a second. `loss`: "softmax" for cross-entropy, "sigmoid" for binary cross-entropy a class. Masks without a
-    `value` are filled with the zeros that pad a clip. `checkpoints`: first weights by model; none: from nothing.
+    `value` are filled with the zeros that pad a clip. `checkpoints`: files of first weights by model, of which the
+    model's is its `checkpoint`; none, or an empty path: from nothing.
     """
 
     epochs: int = Field(default=25, ge=1)
@@ -93,15 +94,18 @@ class Config(Recipe):
     taught_by: Literal["cnn", "ast"] | None = None
     temperature: float = Field(default=1.0, gt=0)
     temperature_ast_to_cnn: float = Field(default=2.5, gt=0)
-    checkpoints: dict[Model, Literal["package:efficientnet_lite0"] | Path] = Field(default_factory=dict)
+    checkpoints: dict[Model, str] = Field(default_factory=dict)
+    checkpoint: Literal["package:efficientnet_lite0"] | Path | None = None
 
-    @field_validator("checkpoints", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _without_empty(cls, value: object) -> object:
-        """An empty path takes away what a preset gives."""
-        if isinstance(value, Mapping):
-            return {model: source for model, source in value.items() if source}
-        return value
+    def _own_checkpoint(cls, fields: Any) -> Any:  # noqa: ANN401 - whatever was typed
+        """The file of first weights is that of the model: only it has to be there, and is part of the identity."""
+        if not isinstance(fields, dict) or not isinstance(fields.get("checkpoints", {}), dict):
+            return fields
+        taken = fields.get("ensemble_of") is not None
+        own = None if taken else fields.get("checkpoints", {}).get(fields.get("model", "ast_base"))
+        return {**fields, "checkpoint": fields.get("checkpoint", own) or None}
 
     @property
     def transformer(self) -> bool:
@@ -168,9 +172,8 @@ def train(classifier: System, data: TrainingData, run: Run) -> Classifier:
     config = classifier.config
     if config.ensemble_of is not None:
         return _taken(classifier, config.ensemble_of, run)
-    source = config.checkpoints.get(config.model)
-    if source is not None:
-        load_pretrained(_inner(classifier.network), source)
+    if config.checkpoint is not None:
+        load_pretrained(_inner(classifier.network), config.checkpoint)
     recipe = config.recipe()
     losses = objective(
         classifier, recipe, config.steps(), data, run, classifier.task.n_classes,

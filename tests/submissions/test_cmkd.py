@@ -15,7 +15,7 @@ from harness import needs
 from harness.complexity.measuring import evaluate, measure
 from harness.contract import Batch, Clips, Mistake, Task
 from tests.baselines.training import made
-from tests.submissions.loaded import LABELS, TASK, config, load
+from tests.submissions.loaded import TASK, config, load
 
 READ, MODULE = load("cmkd")
 CNNS = ("effnet-b0", "effnet-b2", "effnet-b6", "densenet-121")
@@ -186,7 +186,22 @@ def test_a_demonstration_keeps_the_limits(system: str) -> None:
     assert found.macs <= 30_000_000
 
 
-def test_the_small_cnn_starts_from_a_package() -> None:
-    one = built("lite0", Task(LABELS, 5.0, ("a",)), "small")
-    assert str(one.config.checkpoints["efficientnet_lite0"]) == "package:efficientnet_lite0"
-    assert config(READ, MODULE, "lite0", "small", checkpoints={"efficientnet_lite0": ""}).checkpoints == {}
+def test_first_weights_are_the_model_s(tmp_path: Path) -> None:
+    assert config(READ, MODULE, "lite0", "small").checkpoint == "package:efficientnet_lite0"
+    assert config(READ, MODULE, "ast-tiny", "small").checkpoint is None
+    assert config(READ, MODULE, "effnet-b2", "esc50").checkpoint == Path("data/efficientnet-b2-imagenet.pth")
+    assert config(READ, MODULE, "effnet-b2", "esc50", checkpoint="").checkpoint is None
+    assert config(READ, MODULE, "effnet-b2", "esc50", checkpoints={}).checkpoint is None
+    assert config(READ, MODULE, "effnet-b2-ensemble", "fsd50k").checkpoint is None
+    longer = {**SHORT, "n_frames": 40}
+    torch.manual_seed(0)
+    one = MODULE.build(config(READ, MODULE, "effnet-b0", **longer), PAIR)
+    torch.save(one.network.state_dict(), tmp_path / "b0.pth")
+    how = {"label_weight": 0.5, "form": "cross_model", "separate_head": True}
+    changes = {**longer, "checkpoint": tmp_path / "b0.pth", "epochs": 1, "learning_rate": 1e-12, "weight_decay": 0}
+    student = MODULE.build(config(READ, MODULE, "ast-tiny-to-effnet-b0", **{**changes, "distillation": how}), PAIR)
+    run = made.Run(tmp_path)
+    run.teachers = {"ast-tiny": teacher_of(MODULE.build(config(READ, MODULE, "ast-tiny", **longer), PAIR).eval())}
+    trained = MODULE.train(student, Data(), run)
+    name = "effnet._blocks.3._project_conv.weight"
+    assert torch.allclose(trained.network.network.state_dict()[name], one.network.state_dict()[name], atol=1e-6)
