@@ -13,6 +13,7 @@ from typing import Any
 from harness import cell, entry, evaluation, machine, plan, process, provenance
 from harness.cell import Ground
 from harness.data import test_clips
+from harness.data.dataset import Rows
 from harness.data.test_clips import TestClips
 from harness.evaluation import Hands
 from harness.files import digest_of_value
@@ -47,13 +48,17 @@ class Effort:
 
 @dataclass(frozen=True)
 class Weights:
-    """The classifier that is timed: its file, and the cell it is of with the logits that it was scored by."""
+    """The classifier that is timed: its file, and the cell it is of with the logits that it was scored by.
+
+    `test` are the clips of these logits: in cross-validation those of one fold. Without a cell: all test clips.
+    """
 
     file: Path
     digest: str | None
     cell: str | None = None
     scored: Path | None = None
     hardware: str | None = None
+    test: Rows | None = None
 
 
 def measured(
@@ -66,8 +71,9 @@ def measured(
     folder = ground.cache / "timings" / digest_of_value([system.entry.digest, system.name, dict(system.settings)])[:20]
     try:
         weights = weights or _built(system, ground, folder / "built", hands)
-        timed = _timed(system, weights.file, ground, hands)
-        baseline = _baseline(ground, hands)
+        test = ground.dataset.test if weights.test is None else weights.test
+        timed = _timed(system, weights.file, test, ground, hands)
+        baseline = _baseline(test, ground, hands)
         both: dict[Who, Timed] = {"baseline": baseline, "system": timed}
         sat = _sittings(system.title, both, ground.track, folder, hands, other, effort)
         found = _figures(system, weights, sat, ground.track)
@@ -93,7 +99,7 @@ def trained_weights(system: System, ground: Ground, hands: Hands) -> Weights | N
         result = cell.known_result(one, ready.key, ground)
         if result is not None and (place / TRAINED).is_file() and (place / LOGITS).is_file():
             where = speed.hardware_of(result.provenance)
-            return Weights(place / TRAINED, result.digests.weights, ready.key, place / LOGITS, where)
+            return Weights(place / TRAINED, result.digests.weights, ready.key, place / LOGITS, where, one.test)
     return None
 
 
@@ -125,14 +131,14 @@ def _teachers(one: Cell) -> list[Cell]:
     return list({each.place: each for each in found}.values())
 
 
-def _baseline(ground: Ground, hands: Hands) -> Timed:
+def _baseline(test: Rows, ground: Ground, hands: Hands) -> Timed:
     """The official baseline, as it is built: what it weighs does not change how fast it is."""
     read = entry.read(BASELINE)
     choice = replace(ground.choice, systems=(BASELINE_SYSTEM,), settings=None, preset=None)
     settings = plan.settings(read, BASELINE_SYSTEM, ground.track, choice, changed=False)
     job = _job(read.folder, settings, ground)
     answer, file = _build(job, ground.cache / "timings" / "baseline", hands.nursery, ground.track)
-    return _clips(job, answer, file, ground, hands)
+    return _clips(job, answer, file, test, ground, hands)
 
 
 def _built(system: System, ground: Ground, folder: Path, hands: Hands) -> Weights:
@@ -163,15 +169,15 @@ def _build(job: Job, folder: Path, nursery: Nursery, track: Track) -> tuple[Answ
     return answer, folder / TRAINED
 
 
-def _timed(system: System, file: Path, ground: Ground, hands: Hands) -> Timed:
-    return _clips(_job(system.entry.folder, dict(system.settings), ground), system.check, file, ground, hands)
+def _timed(system: System, file: Path, test: Rows, ground: Ground, hands: Hands) -> Timed:
+    return _clips(_job(system.entry.folder, dict(system.settings), ground), system.check, file, test, ground, hands)
 
 
-def _clips(job: Job, answer: Answer, file: Path, ground: Ground, hands: Hands) -> Timed:
+def _clips(job: Job, answer: Answer, file: Path, test: Rows, ground: Ground, hands: Hands) -> Timed:
     """The system with the test clips at its own rate, packed."""
     assert answer.sample_rate is not None  # noqa: S101 - a classifier that was built has one
     dataset, seconds = ground.dataset, ground.track.clip_seconds
-    clips = test_clips.shuffled(dataset, dataset.test, answer.sample_rate, seconds, ground.cache)
+    clips = test_clips.shuffled(dataset, test, answer.sample_rate, seconds, ground.cache)
     clips.pack(lambda: hands.reporter.step(f"packing waveforms at {answer.sample_rate} Hz"))
     names, heard_by = _heard_by(clips) if ground.track.device_revealed else (None, None)
     return Timed(job.model_copy(update={"test_devices": names}), file, clips.place, heard_by)
