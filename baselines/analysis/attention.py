@@ -10,9 +10,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from baselines.frontends.kaldi import FRAMES_A_SECOND
 from baselines.models.ast import AST
-
-FRAMES_PER_SECOND = 100
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def mean_distances(network: AST, features: Tensor) -> Distances:
     far = [_far(one[:, :, first:, first:], up, along) for one in attention_maps(network, features)]
     stride = network.v.patch_embed.proj.stride[0]
     bands, frames = (torch.stack([pair[at] for pair in far]) * stride for at in (0, 1))
-    return Distances(bands, frames / FRAMES_PER_SECOND)
+    return Distances(bands, frames / FRAMES_A_SECOND)
 
 
 def _far(attention: Tensor, up: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:

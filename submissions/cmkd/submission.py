@@ -38,6 +38,10 @@ REDUCTIONS: dict[Activation, Literal["clips", "elements"]] = {"softmax": "clips"
 """How the label loss of each activation is reduced, and so the divergence beside it."""
 
 
+MEMBERS = 3
+"""Runs of an ensemble (table 9)."""
+
+
 class ForCNN(BaseModel):
     """What is otherwise where the network is a CNN; None: the same."""
 
@@ -187,10 +191,6 @@ def predict(classifier: Classifier, clips: Clips) -> Tensor:
     """Logits (batch, classes)."""
     logits: Tensor = classifier(clips.waveforms)
     return logits
-
-
-MEMBERS = 3
-"""Runs of an ensemble (table 9)."""
 
 
 def _network(config: Config, task: Task) -> Network:
