@@ -20,7 +20,7 @@ from harness.throughput.bench import Asked
 from harness.throughput.speed import Speed
 from harness.throughput.timing import Effort
 from leaderboard import site
-from tests import made
+from tests import made, made_sounds
 
 SHORT = Effort(sittings=2, seconds=0.5)
 
@@ -98,3 +98,17 @@ def test_other_predictions_than_those_that_were_scored_are_refused(home: tuple[A
     [failure] = asked.places.results.rglob("speed-*.failure.json")
     assert json.loads(failure.read_text())["reason"]["rule"] == "speed.answers"
     assert [one.outcome for one in speeds(asked) if one.cell] == [Outcome.OK]
+
+
+def test_a_fold_s_system_is_timed_on_the_clips_of_its_fold(tmp_path: Path) -> None:
+    """What was scored are the logits of one fold: test clips of another one have none to be compared with."""
+    data = made_sounds.esc_folder(tmp_path / "data", recordings=3)
+    track = made_sounds.esc_track(tmp_path / "sounds.toml", data, more="timed_batch = 2")
+    places = Places(None, None, tmp_path / "results", tmp_path / "cache", tmp_path)
+    asked = Asked(made.entry_folder(tmp_path / "mine"), str(track), Choice(), places)
+    with Nursery() as nursery:
+        hands = Hands(nursery, made.quiet())
+        assert evaluation.evaluate(asked.entry, asked.track, asked.choice, places, hands)
+        assert bench.after_evaluation(asked, hands, SHORT)
+    [found] = speeds(asked)
+    assert found.outcome is Outcome.OK, found.reason
