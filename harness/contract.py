@@ -46,13 +46,15 @@ class Task:
 
     There are no known devices where nobody knows what clips were recorded with; each is then called "unknown".
     `device_revealed` is True on tracks that tell a system which device recorded a test clip (2025); one that nobody has
-    heard before is called "unknown".
+    heard before is called "unknown". Where it is `multi_label`, a clip has any number of the labels: targets are
+    (batch, classes) float of 0 and 1, and logits are ranked class by class.
     """
 
     labels: tuple[str, ...]
     clip_seconds: float
     devices: tuple[str, ...]
     device_revealed: bool = False
+    multi_label: bool = False
 
     @property
     def n_classes(self) -> int:
@@ -95,9 +97,9 @@ class Clips:
 class Batch:
     """A batch of training clips.
 
-    `waveforms` (batch, samples) float32, `labels` (batch,) int64 in the order of `Task.labels`; `rows` (batch,)
-    int64, the clips' rows in their `TrainingData`, for looking up what belongs to a clip: `data.names[row]`,
-    `data.devices[row]`.
+    `waveforms` (batch, samples) float32, `labels` (batch,) int64 in the order of `Task.labels`, or (batch, classes)
+    float32 of 0 and 1 where the task is multi-label; `rows` (batch,) int64, the clips' rows in their `TrainingData`,
+    for looking up what belongs to a clip: `data.names[row]`, `data.devices[row]`.
     """
 
     waveforms: Tensor
@@ -109,7 +111,9 @@ class TrainingData(Protocol):
     """The clips of one training split. It never holds a test clip.
 
     `names`, `labels`, `devices`, `segments` (the 10 s recording a clip was cut from) and `locations` have one item a
-    clip.
+    clip; `labels` are (clips,) int64, or (clips, classes) bool where the task is multi-label. `validation` are the
+    clips that the publisher of the data set keeps for choosing, None where there is no such list; they are none of
+    these.
     """
 
     sample_rate: int
@@ -118,6 +122,7 @@ class TrainingData(Protocol):
     devices: tuple[str, ...]
     segments: tuple[str, ...]
     locations: tuple[str, ...]
+    validation: TrainingData | None
 
     def __len__(self) -> int: ...
 

@@ -24,6 +24,7 @@ class TaskWords(Record):
     clip_seconds: float
     devices: tuple[str, ...]
     device_revealed: bool
+    multi_label: bool = False
 
 
 class TrainingFiles(Record):

@@ -151,6 +151,7 @@ def task_words(track: Track) -> TaskWords:
         clip_seconds=track.clip_seconds,
         devices=devices,
         device_revealed=track.device_revealed,
+        multi_label=track.multi_label,
     )
 
 
@@ -237,7 +238,7 @@ def key(cell: Cell, track: Track, found: Digests, device: str) -> str:
             "packages": package_versions(),
             "digests": found.model_dump(exclude={"weights"}),
             "config": cell.system.check.config,
-            "task": task_words(track).model_dump(),
+            "task": task_words(track).model_dump(exclude_defaults=True),
             "track": [track.name, track.version, track.batch_size, track.device_groups, *how],
             "rules": rules(track),
             "seed": cell.seed,

@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.contract import Batch
+from harness.contract import Batch, TrainingData
+from harness.data.dataset import Labels
 from harness.data.gathering import Gatherer, dequantised
 from harness.outcomes import Mistake
 
@@ -33,7 +34,7 @@ class ClipList:
     """What is known of the clips of one list, in the order of the list; `rows` are their rows in the store."""
 
     names: NDArray[np.str_]
-    labels: NDArray[np.int64]
+    labels: Labels
     devices: NDArray[np.str_]
     segments: NDArray[np.str_]
     locations: NDArray[np.str_]
@@ -59,8 +60,16 @@ class ClipList:
 class StoredData:
     """`TrainingData` over a memory-mapped store of int16 steps: see `harness.contract.TrainingData`."""
 
-    def __init__(self, clips: ClipList, store: Gatherer, sample_rate: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        clips: ClipList,
+        store: Gatherer,
+        sample_rate: int,
+        device: torch.device,
+        validation: TrainingData | None = None,
+    ) -> None:
         self.sample_rate = sample_rate
+        self.validation = validation
         self.names = tuple(clips.names.tolist())
         self.labels = torch.from_numpy(clips.labels)
         self.devices = tuple(clips.devices.tolist())
@@ -99,13 +108,15 @@ class StoredData:
         return self._epoch(parts)
 
     def holdout(self, fraction: float, seed: int = 0) -> tuple[StoredData, StoredData]:
-        """(rest, held out): whole locations, about `fraction` of those of each class and at least one."""
+        """(rest, held out): whole locations, about `fraction` of those of each class and at least one.
+
+        Clips with several labels have no class of their own: it is `fraction` of all locations then.
+        """
         if not 0 < fraction < 1:
             raise ValueError(f"fraction is {fraction}; it lies between 0 and 1")
         generator = np.random.default_rng(seed)
         held: set[str] = set()
-        for label in np.unique(self._clips.labels):
-            locations = np.unique(self._clips.locations[self._clips.labels == label])
+        for locations in self._locations_by_class():
             wanted = min(max(1, round(fraction * len(locations))), max(1, len(locations) - 1))
             held.update(generator.permutation(locations)[:wanted].tolist())
         mask = np.isin(self._clips.locations, sorted(held))
@@ -117,11 +128,25 @@ class StoredData:
 
     def _part(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> StoredData:
         clips = self._clips.take(chosen)
-        return StoredData(clips, self._store, self.sample_rate, self._device)
+        return StoredData(clips, self._store, self.sample_rate, self._device, self.validation)
+
+    def _locations_by_class(self) -> Iterator[NDArray[np.str_]]:
+        """The locations of the clips of each class; all together where clips have several labels."""
+        labels, locations = self._clips.labels, self._clips.locations
+        if labels.ndim == 2:
+            yield np.unique(locations)
+            return
+        for label in np.unique(labels):
+            yield np.unique(locations[labels == label])
+
+    def _labels(self, part: Tensor) -> Tensor:
+        """(batch,) int64, or (batch, classes) float32 of 0 and 1."""
+        found = self.labels[part]
+        return found.float() if found.dim() == 2 else found
 
     def _epoch(self, parts: list[Tensor]) -> Iterator[Batch]:
         if self._device.type == "cpu":
-            return (Batch(self._store.floats(self._rows[part]), self.labels[part], part) for part in parts)
+            return (Batch(self._store.floats(self._rows[part]), self._labels(part), part) for part in parts)
         if self._resident is None and self._fits():
             self._resident = self._moved()
         return self._prefetched(parts) if self._resident is None else self._from(self._resident, parts)
@@ -155,7 +180,7 @@ class StoredData:
         return self._batch(steps.to(self._device, non_blocking=True), scales.to(self._device), part)
 
     def _batch(self, steps: Tensor, scales: Tensor, part: Tensor) -> Batch:
-        return Batch(dequantised(steps, scales), self.labels[part].to(self._device), part)
+        return Batch(dequantised(steps, scales), self._labels(part).to(self._device), part)
 
     def _prefetched(self, parts: list[Tensor]) -> Iterator[Batch]:
         """Batches that a thread reads ahead of the one that is used."""

@@ -17,7 +17,8 @@ FOLDER = Path(__file__).parent
 NO_SPLIT = "none"
 """The split of a cell on a track without training lists: the system brings a checkpoint."""
 
-Metric = Literal["macro_accuracy", "log_loss"]
+MULTI_LABEL = ("fsd50k", "audioset")
+"""Layouts whose clips have several labels."""
 
 Length = Literal["exact", "crop_or_pad"]
 """What becomes of clips that do not last `clip_seconds`: "exact" refuses them.
@@ -30,7 +31,7 @@ file, before anything is resampled. AST's released code does the same to feature
 class Ranking(Record):
     """How a board orders its systems; the rule is the edition's, with how sure it is."""
 
-    rule: Literal["mean_of_splits", "macro_accuracy", "log_loss", "weighted_rank"]
+    rule: Literal["mean_of_splits", "macro_accuracy", "log_loss", "weighted_rank", "mean_average_precision"]
     status: Literal["primary", "derived", "secondary", "unconfirmed"]
     source: str
 
@@ -65,24 +66,30 @@ class Track(Record):
     A track with `folds` is cross-validated and names neither: each fold is the test list of the split that is called
     after it, whose training clips are all others. `subset` is the column of the data set's list that says True for the
     clips of this track. Data whose devices nobody knows have no `device_groups`.
+
+    On a `multi_label` track a clip has any number of the labels, and mean average precision ranks. `validation` names
+    the list that the publisher keeps for choosing: systems get it beside the training clips and never train on it.
+    Where every copy of a data set has holes, up to `missing_share` of each list may be missing; they are counted.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
     version: int = 1
-    dataset: Literal["tau2022", "demo", "esc50", "speech-commands"]
+    dataset: Literal["tau2022", "demo", "esc50", "speech-commands", "fsd50k", "audioset"]
     data: str | None = None
     published: str | None = None
     edition: str | None = None
     labels: tuple[str, ...] = Field(min_length=2)
     subset: str | None = None
+    multi_label: bool = False
     clip_seconds: float = Field(default=1.0, gt=0)
     length: Length = "exact"
     folds: tuple[str, ...] = ()
     splits: dict[str, str] = Field(default_factory=dict)
     test: str = ""
+    validation: str = ""
+    missing_share: float = Field(default=0.0, ge=0, lt=1)
     device_groups: dict[str, tuple[str, ...]]
-    metric: Metric = "macro_accuracy"
     ranking: Ranking
     seeds: tuple[int, ...] = (0,)
     default_splits: tuple[str, ...] | None = None
@@ -140,6 +147,10 @@ class Track(Record):
             raise ValueError('folds are what a data set in the layout "esc50" has, and no other')
         if self.subset and self.dataset != "esc50":
             raise ValueError("subset is a column of esc50.csv, and the data set has another layout")
+        if self.multi_label != (self.dataset in MULTI_LABEL):
+            raise ValueError(f"multi_label is true for the layouts {' and '.join(MULTI_LABEL)}, and for no other")
+        if self.multi_label != (self.ranking.rule == "mean_average_precision"):
+            raise ValueError("mean_average_precision is what ranks multi-label tracks, and no others")
         return self
 
     @model_validator(mode="after")
