@@ -68,7 +68,9 @@ class Config(Recipe):
     "class_distillation" as AST was released, "class" as the paper writes. `n_frames`: "code" pads as released, "text"
     has 100 a second. `loss`: "softmax" for cross-entropy, "sigmoid" for binary cross-entropy a class. Masks without a
     `value` are filled with the zeros that pad a clip. `checkpoints`: files of first weights by model, of which the
-    model's is its `checkpoint`; none, or an empty path: from nothing.
+    model's is its `checkpoint`; none, or an empty path: from nothing. `norm_momentum` is how far the running statistics
+    of a CNN's batch norms move in a step, where it is not 0.01 as in the released network: a training of few steps
+    would otherwise be tested with those of ImageNet.
     """
 
     epochs: int = Field(default=25, ge=1)
@@ -90,6 +92,7 @@ class Config(Recipe):
     model: Model = "ast_base"
     shape: Shape | None = None
     channels: int = Field(default=32, ge=1)
+    norm_momentum: float | None = Field(default=None, gt=0, le=1)
     ensemble_of: str | None = None
     tokens: Literal["class_distillation", "class"] = "class_distillation"
     n_frames: Frames = "code"
@@ -178,6 +181,10 @@ def train(classifier: System, data: TrainingData, run: Run) -> Classifier:
         return _taken(classifier, config.ensemble_of, run)
     if config.checkpoint is not None:
         load_pretrained(_inner(classifier.network), config.checkpoint)
+    if config.norm_momentum is not None:
+        for norm in classifier.network.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                norm.momentum = config.norm_momentum
     recipe = config.recipe()
     losses = objective(
         classifier, recipe, config.steps(), data, run, classifier.task.n_classes,
