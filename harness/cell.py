@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from harness import curves, entry, plan, process, provenance, results, scoring
+from harness import curves, entry, multilabel, plan, process, provenance, results, scoring
 from harness.blocks import Blocks
 from harness.data import store, test_clips
-from harness.data.dataset import Dataset
+from harness.data.dataset import Dataset, Rows
 from harness.data.store import Layout
 from harness.data.test_clips import TestClips
 from harness.files import replacing
@@ -30,8 +30,7 @@ from harness.nursery import Nursery
 from harness.outcomes import Mistake, Outcome
 from harness.plan import Cell, Choice, System
 from harness.process import Allowance, OnProgress
-from harness.results import Digests, Reason, Result, StageRecord
-from harness.scoring import Scores
+from harness.results import AnyScores, Digests, Reason, Result, StageRecord
 from harness.tracks import NO_SPLIT, Track
 
 LEFT_ALONE = ("cell.busy", "entry.changed")
@@ -203,8 +202,17 @@ def _training_files(ready: Ready, ground: Ground) -> TrainingFiles | None:
     rows, dataset = ready.cell.rows, ground.dataset
     if rows is None:
         return None
-    path = ready.folder(ground) / "training.npz"
-    with replacing(path) as stream:  # anew for every run: rows are those of the store as it is now
+    path, chosen = ready.folder(ground) / "training.npz", None
+    _write_list(path, dataset, rows)
+    if dataset.validation is not None:
+        chosen = ready.folder(ground) / "validation.npz"
+        _write_list(chosen, dataset, dataset.validation)
+    return TrainingFiles(store=ready.store, list_file=path, validation_file=chosen)
+
+
+def _write_list(path: Path, dataset: Dataset, rows: Rows) -> None:
+    """What is known of the clips of a list; anew for every run, since rows are those of the store as it is now."""
+    with replacing(path) as stream:
         np.savez_compressed(
             stream,
             names=np.array([dataset.names[row] for row in rows]),
@@ -214,7 +222,6 @@ def _training_files(ready: Ready, ground: Ground) -> TrainingFiles | None:
             locations=dataset.locations[rows],
             rows=rows,
         )
-    return TrainingFiles(store=ready.store, list_file=path)
 
 
 def _recorded(ready: Ready, ground: Ground, answers: Mapping[str, Answer]) -> Result:
@@ -231,18 +238,27 @@ def _recorded(ready: Ready, ground: Ground, answers: Mapping[str, Answer]) -> Re
     scores = _scored(logits, ready.cell, ground)
     result = result.model_copy(update={"scores": scores, "snapshots": dict(sorted(by_epoch.items()))})
     training = curves.read(ready.folder(ground) / WORK / curves.METRICS)
-    results.write(result, ground.results, logits, _blocks(ready.cell, ground), training.csv() if training else None)
+    curve = training.csv() if training else None
+    results.write(result, ground.results, logits, _blocks(ready.cell, ground), curve, _targets(ready.cell, ground))
     return result
 
 
 def _blocks(cell: Cell, ground: Ground) -> Blocks:
-    """The test clips in list order, by location, class and device."""
+    """The test clips in list order, by location, class and device; those with several labels are of one class."""
     dataset, test = ground.dataset, cell.test
-    return Blocks.of(dataset.locations[test].tolist(), dataset.labels[test], dataset.devices[test].tolist())
+    labels = np.zeros(len(test), dtype=np.int64) if ground.track.multi_label else dataset.labels[test]
+    return Blocks.of(dataset.locations[test].tolist(), labels, dataset.devices[test].tolist())
 
 
-def _scored(logits: NDArray[np.float32], cell: Cell, ground: Ground) -> Scores:
+def _targets(cell: Cell, ground: Ground) -> NDArray[np.bool_] | None:
+    """(clips, classes) on multi-label tracks: which labels each test clip has."""
+    return ground.dataset.labels[cell.test].astype(bool) if ground.track.multi_label else None
+
+
+def _scored(logits: NDArray[np.float32], cell: Cell, ground: Ground) -> AnyScores:
     dataset, track = ground.dataset, ground.track
+    if track.multi_label:
+        return multilabel.score(logits, dataset.labels[cell.test], track.labels)
     devices = dataset.devices[cell.test].tolist() if track.device_groups else None
     return scoring.score(logits, dataset.labels[cell.test], devices, track.labels, track.device_groups)
 

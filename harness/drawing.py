@@ -126,7 +126,8 @@ def _key_if_packed(one: Cell, ground: Ground) -> str | None:
     if one.system.check.outcome is not Outcome.OK or not ground.dataset.here:
         return None
     training, test = cell.stores(one, ground)
-    if not test.packed or (one.rows is not None and not store.holds(training, ground.dataset, one.rows)):
+    rows = plan.learned_from(one, ground.dataset)
+    if not test.packed or (rows is not None and not store.holds(training, ground.dataset, rows)):
         return None
     keys = {name: _key_if_packed(teacher, ground) for name, teacher in one.teachers}
     found = {name: key for name, key in keys.items() if key}

@@ -192,7 +192,7 @@ def walk_cells(cells: Sequence[Cell], ground: Ground, hands: Hands) -> bool:
         return done[one.place]
 
     local.run(waiting, walk)
-    show_table(tables.score_rows(done[one.place] for one in cells), tables.SCORES)
+    show_table(*tables.score_table((done[one.place] for one in cells), multi_label=ground.track.multi_label))
     for line in tables.reasons(done[one.place] for one in cells):
         hands.reporter.say(line)
     if not waiting and not refused:
@@ -235,8 +235,9 @@ def _ready(one: Cell, others: Mapping[Path, Ready], ground: Ground, reporter: Re
     """The cell with its clips packed, and so with its key."""
     training, test = cell.stores(one, ground)
     telling = partial(reporter.step, f"packing waveforms at {training.sample_rate} Hz")
-    if one.rows is not None:
-        packing.pack(training, ground.dataset, one.rows, telling)
+    rows = plan.learned_from(one, ground.dataset)
+    if rows is not None:
+        packing.pack(training, ground.dataset, rows, telling)
     test.pack(telling)
     teachers = tuple((name, others[teacher.place]) for name, teacher in one.teachers)
     keys = {name: teacher.key for name, teacher in teachers}

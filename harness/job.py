@@ -28,10 +28,11 @@ class TaskWords(Record):
 
 
 class TrainingFiles(Record):
-    """Where the clips of a training split lie: a packed store and the list of its rows."""
+    """Where the clips of a training split lie: a packed store and the list of its rows; of those for choosing too."""
 
     store: Layout
     list_file: Path
+    validation_file: Path | None = None
 
 
 class TeacherFiles(Record):

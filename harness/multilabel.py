@@ -18,6 +18,7 @@ from harness.validated import Record
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Drawn = NDArray[np.float32]
 
 
 class LabelScore(Record):
@@ -41,6 +42,11 @@ class MultiLabelScores(Record):
     label_ranking_precision: float
     per_class: dict[str, LabelScore]
     without_positives: tuple[str, ...]
+
+    @property
+    def main(self) -> float:
+        """What multi-label tracks are about: mean average precision, 0 where no class has a positive clip."""
+        return self.mean_average_precision or 0.0
 
 
 def score(scores: ArrayLike, targets: ArrayLike, names: Sequence[str]) -> MultiLabelScores:
@@ -103,6 +109,39 @@ def _average_precision(z: Floats, has: Bools) -> float:
     hits = np.cumsum(has[order])[last_of_equals]
     taken = np.flatnonzero(last_of_equals) + 1
     return float((np.diff(hits, prepend=0) * hits / taken).sum() / positives)
+
+
+def drawn_precisions(z: Floats, has: Bools, weights: NDArray[np.floating]) -> Drawn:
+    """(resamples,) float32: mean average precision where each clip counts `weights` (resamples, clips) times.
+
+    A class of which a draw has no positive clip counts there as it is without a draw, as accuracies do.
+    """
+    own = average_precisions(z, has)
+    known = np.flatnonzero(~np.isnan(own))
+    total = np.zeros(len(weights), dtype=np.float64)
+    for label in known:
+        total += _drawn_precision(z[:, label], has[:, label], weights, own[label])
+    return (total / max(1, len(known))).astype(np.float32)
+
+
+def _drawn_precision(z: Floats, has: Bools, weights: NDArray[np.floating], own: float) -> Floats:
+    """(resamples,) of one class; clips of equal score are taken together, runs without a positive with the next one."""
+    order = np.argsort(-z, kind="stable")
+    last_of_equals = np.append(np.diff(z[order]) != 0, True)
+    run = np.append(0, np.cumsum(last_of_equals)[:-1])
+    with_positive = np.zeros(run[-1] + 1, dtype=bool)
+    with_positive[run[has[order]]] = True
+    ends = np.flatnonzero(last_of_equals & with_positive[run])
+    starts = np.append(0, ends[:-1] + 1)
+    upto = ends[-1] + 1
+    taken = np.add.reduceat(weights[:, order[:upto]], starts, axis=1, dtype=np.float64).cumsum(axis=1)
+    positives = np.flatnonzero(has[order])
+    firsts = np.unique(np.searchsorted(ends, positives), return_index=True)[1]
+    hits = np.add.reduceat(weights[:, order[positives]], firsts, axis=1, dtype=np.float64)
+    whole = hits.sum(axis=1)
+    precision = np.divide(hits.cumsum(axis=1), taken, out=np.zeros_like(taken), where=taken > 0)
+    found: Floats = np.where(whole > 0, (hits * precision).sum(axis=1) / np.where(whole > 0, whole, 1), own)
+    return found
 
 
 def aucs(z: Floats, has: Bools) -> Floats:

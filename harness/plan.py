@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from harness import tracks
 from harness.data.dataset import Dataset, Rows
@@ -206,19 +209,31 @@ def digests(
     cell: Cell, dataset: Dataset, store: Layout, test: TestClips, teachers: Mapping[str, str] | None = None
 ) -> Digests:
     """What goes into the cell: entry, named files, lists, the audio itself, and its teachers, by their keys."""
-    training = [] if cell.rows is None else [store.fingerprint(cell.rows)]
+    rows = learned_from(cell, dataset)
+    training = [] if rows is None else [store.fingerprint(rows)]
     return Digests(
         entry=cell.system.entry.digest,
         files=cell.system.check.files or {},
         teachers=dict(teachers or {}),
-        training_list=None if cell.rows is None else list_digest(dataset, cell.rows),
+        training_list=None if rows is None else list_digest(dataset, rows),
         test_list=list_digest(dataset, cell.test),
         data=data_digest(*training, test.fingerprint),
     )
 
 
+def learned_from(cell: Cell, dataset: Dataset) -> Rows | None:
+    """The rows of all clips that a training gets: those of its split, then those for choosing; None without a split."""
+    if cell.rows is None or dataset.validation is None:
+        return cell.rows
+    return np.concatenate([cell.rows, dataset.validation])
+
+
 def list_digest(dataset: Dataset, rows: Rows) -> str:
     """A digest of a list: its clips in their order, with label, device and location."""
+    if dataset.labels.ndim == 2:  # millions of clips by hundreds of labels: bits, not Python's numbers
+        names = [dataset.names[row] for row in rows.tolist()]
+        bits = hashlib.sha256(np.packbits(dataset.labels[rows], axis=1).tobytes()).hexdigest()
+        return digest_of_value([names, bits, dataset.devices[rows].tolist(), dataset.locations[rows].tolist()])
     facts = zip(
         (dataset.names[row] for row in rows),
         dataset.labels[rows].tolist(),

@@ -3,6 +3,7 @@
     <results>/<track>/<entry>/<system>/split<split>-seed<seed>.json           a scored cell
     <results>/<track>/<entry>/<system>/split<split>-seed<seed>.failure.json   how the last try failed
     <results>/<track>/<entry>/<system>/split<split>-seed<seed>.npz            predictions in the order of the test list
+    … .sums.npy, or .draws.npy where clips have several labels                what statistics need of the predictions
 
 A system whose fields were changed with --set has the digest of the changes in its file names, one that was run with
 another preset than the track's has the preset's name: it is another system.
@@ -22,14 +23,19 @@ from numpy.typing import ArrayLike
 from pydantic import Field, ValidationError
 from scipy.special import log_softmax
 
-from harness import blocks, migrations
+from harness import blocks, migrations, replicates
 from harness.blocks import PREDICTIONS, SUMS, Blocks, Sums
 from harness.files import digest_of_value, disk_mistake, write_bytes
+from harness.multilabel import Bools, MultiLabelScores
 from harness.outcomes import Outcome
+from harness.replicates import REPLICATES
 from harness.scoring import Scores
 from harness.validated import Record
 
 SCHEMA_VERSION = 2
+
+AnyScores = Scores | MultiLabelScores
+"""Scores of a cell: of clips with one label each, or with several."""
 
 SPEED_PREFIX = "speed-"
 """How the names of speeds begin, which lie beside results (see `throughput.speed`)."""
@@ -179,8 +185,8 @@ class Result(Record):
     stages: dict[str, StageRecord] = Field(default_factory=dict)
     complexity: Complexity | None = None
     figures: dict[str, float] = Field(default_factory=dict)
-    scores: Scores | None = None
-    snapshots: dict[int, Scores] = Field(default_factory=dict)
+    scores: AnyScores | None = None
+    snapshots: dict[int, AnyScores] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -202,10 +208,12 @@ def write(
     logits: ArrayLike | None = None,
     clips: Blocks | None = None,
     training: bytes | None = None,
+    targets: Bools | None = None,
 ) -> Path:
     """Writes the record and, beside it, the predictions; each whole or not at all. Returns the record's path.
 
-    With the test `clips`, the sums of the predictions lie beside them, and the clips beside the results.
+    With the test `clips`, what statistics need of the predictions lies beside them, and the clips beside the results:
+    their sums, or, where clips have several labels (`targets`, of all classes), draws of their mean average precision.
     `training`: losses by epoch, as CSV. A failure never takes the place of a scored result: it stands beside it until
     a later run succeeds.
     """
@@ -223,14 +231,33 @@ def write(
         if training is not None:
             write_bytes(path.with_suffix(".training.csv"), training)
         if logits is not None:
-            write_bytes(path.with_suffix(PREDICTIONS), packed_predictions(logits, result.key))
-            if clips is not None:
-                write_bytes(path.with_suffix(SUMS), packed_sums(logits, result.key, clips))
+            _write_predictions(path, result.key, logits, clips, targets)
         write_bytes(path, content)
         failure.unlink(missing_ok=True)
     except OSError as error:
         raise disk_mistake(error, f"The result {path}") from None
     return path
+
+
+def _write_predictions(path: Path, key: str, logits: ArrayLike, clips: Blocks | None, targets: Bools | None) -> None:
+    if targets is not None:
+        write_bytes(path.with_suffix(PREDICTIONS), packed_logits(logits, key))
+        if clips is not None:
+            drawn = replicates.replicates(logits, targets, clips)
+            write_bytes(path.with_suffix(REPLICATES), replicates.packed(drawn, key))
+        return
+    write_bytes(path.with_suffix(PREDICTIONS), packed_predictions(logits, key))
+    if clips is not None:
+        write_bytes(path.with_suffix(SUMS), packed_sums(logits, key, clips))
+
+
+def packed_logits(logits: ArrayLike, key: str) -> bytes:
+    """A compressed npz: `logits` float16 (clips, classes), `key`. Scores are computed before they are rounded."""
+    limit = float(np.finfo(np.float16).max)
+    rounded = np.clip(np.asarray(logits, dtype=np.float64), -limit, limit).astype(np.float16)
+    buffer = BytesIO()
+    np.savez_compressed(buffer, logits=rounded, key=np.array(key))
+    return buffer.getvalue()
 
 
 def packed_sums(logits: ArrayLike, key: str, clips: Blocks) -> bytes:

@@ -57,6 +57,11 @@ class Scores(Record):
     seen_unseen_gap: float | None
     confusion: list[list[int]]
 
+    @property
+    def main(self) -> float:
+        """What tracks with one label a clip are about: macro accuracy."""
+        return self.macro_accuracy
+
 
 def score(
     logits: ArrayLike,

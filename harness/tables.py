@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.complexity.limits import held_bytes
 from harness.editions import Edition
+from harness.multilabel import MultiLabelScores
 from harness.outcomes import Outcome
 from harness.plan import System
 from harness.results import Complexity, Result
@@ -14,18 +15,9 @@ Row = Sequence[str]
 
 COMPLEXITY = ("system", "outcome", "parameters", "bytes", "left", "MACs", "left", "MACs by torchinfo", "left")
 MODULES = ("module", "kind", "takes", "gives", "parameters", "bytes", "MACs")
-SCORES = (
-    "system",
-    "split",
-    "seed",
-    "outcome",
-    "macro acc. % ↑",
-    "log loss ↓",
-    "real %",
-    "seen %",
-    "unseen %",
-    "gap",
-)
+CELL = ("system", "split", "seed", "outcome")
+SCORES = (*CELL, "macro acc. % ↑", "log loss ↓", "real %", "seen %", "unseen %", "gap")
+LABEL_SCORES = (*CELL, "mAP % ↑", "mAUC % ↑", "d-prime ↑", "LRAP % ↑")
 STUDY = ("row", "column", "printed", "measured", "runs", "difference", "95 % interval")
 STUDIES = ("study", "title", "track", "cells")
 PLAN = ("system", "split", "seed", "training clips", "state", "estimate", "GPU hours")
@@ -104,19 +96,28 @@ PLACES = {
 }
 
 
-def score_rows(results: Iterable[Result]) -> list[Row]:
-    """What each cell scored, with its device groups; how it ended where it has no score."""
-    return [_score_row(result) for result in results]
+def score_table(results: Iterable[Result], *, multi_label: bool) -> tuple[list[Row], Row]:
+    """What each cell scored, with its device groups, or how it ended, a row each; and what the columns are called."""
+    columns = LABEL_SCORES if multi_label else SCORES
+    rows = [(*_cell(result), *_figures(result)) for result in results]
+    return [(*row, *[""] * (len(columns) - len(row))) for row in rows], columns
 
 
-def _score_row(result: Result) -> Row:
-    identity, scores = result.identity, result.scores
-    start = (f"{identity.entry}/{identity.system}", identity.split, str(identity.seed), result.outcome)
+def _cell(result: Result) -> Row:
+    identity = result.identity
+    return (f"{identity.entry}/{identity.system}", identity.split, str(identity.seed), result.outcome)
+
+
+def _figures(result: Result) -> Row:
+    scores = result.scores
     if scores is None:
-        return (*start, "", "", "", "", "", "")
+        return ()
+    if isinstance(scores, MultiLabelScores):
+        shares = (scores.mean_average_precision, scores.mean_auc, scores.label_ranking_precision)
+        precision, auc, ranking = ("" if share is None else f"{100 * share:.2f}" for share in shares)
+        return (precision, auc, "" if scores.d_prime is None else f"{scores.d_prime:.3f}", ranking)
     groups = [scores.per_group.get(name) for name in ("real", "seen", "unseen")]
     return (
-        *start,
         f"{100 * scores.macro_accuracy:.2f}",
         f"{scores.log_loss:.3f}",
         *(f"{100 * group.accuracy:.2f}" if group else "" for group in groups),

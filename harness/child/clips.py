@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,13 @@ def training_data(job: Job) -> StoredData:
     device = torch.device(job.device)
     if files is None:
         return StoredData(ClipList.empty(), Gatherer(Waveforms([]), np.zeros(0, np.float32)), 0, device)
-    clips, store = ClipList.load(files.list_file), files.store
-    return StoredData(clips, Gatherer(store.waveforms(), store.scales()), store.sample_rate, device)
+    store = files.store
+    waveforms = Gatherer(store.waveforms(), store.scales())
+
+    def listed(path: Path, validation: StoredData | None = None) -> StoredData:
+        return StoredData(ClipList.load(path), waveforms, store.sample_rate, device, validation)
+
+    return listed(files.list_file, listed(files.validation_file) if files.validation_file else None)
 
 
 class TestBatches:

@@ -14,7 +14,7 @@ from harness.tracks import Length
 Rows = NDArray[np.int64]
 Names = NDArray[np.str_]
 Labels = NDArray[np.int64] | NDArray[np.bool_]
-"""(clips,) indices into the track's labels; on multi-label tracks (clips, classes): whether it has each."""
+"""(clips,) indices into the track's labels; of multi-label tracks (clips, classes): whether a clip has each."""
 
 UNKNOWN_DEVICE = "unknown"
 """The device of every clip where nobody knows what it was recorded with; the track then has no device groups."""

@@ -16,7 +16,7 @@ from harness import plan, results
 from harness.entry import Entry
 from harness.outcomes import Mistake, Outcome
 from harness.plan import Choice
-from harness.results import Complexity, Result
+from harness.results import AnyScores, Complexity, Result
 from harness.scoring import Scores
 from harness.studies.table import COUNTED, FOLDS, Column, Relation, Row, Study, related
 from harness.throughput import speed
@@ -190,9 +190,9 @@ class Findings:
         ]  # fmt: skip
 
 
-def _value(scores: Scores, column: Column) -> float:
+def _value(scores: AnyScores, column: Column) -> float:
     if column.measure in {"real", "seen", "unseen"}:
-        if column.measure not in scores.per_group:
+        if not isinstance(scores, Scores) or column.measure not in scores.per_group:
             problem = f'The track has no device group "{column.measure}", which the study shows.'
             raise Mistake("study.group", problem, "Choose a track whose test list has it.")
         return scores.per_group[column.measure].accuracy

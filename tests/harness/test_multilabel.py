@@ -91,3 +91,22 @@ def test_equal_scores_are_worth_the_share_of_positives() -> None:
 def test_what_does_not_fit_is_an_error(scores: np.ndarray, targets: np.ndarray, names: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         multilabel.score(scores, targets, tuple(names))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("ties", [False, True])
+def test_draws_are_scikit_learn_s_with_weights(seed: int, *, ties: bool) -> None:
+    scores, targets = made(200, seed, ties=ties)
+    weights = np.random.default_rng(seed).multinomial(199, [1 / 200] * 200, size=6) * (200 / 199)
+    drawn = multilabel.drawn_precisions(scores, targets.astype(bool), weights)
+    for found, weight in zip(drawn, weights, strict=True):
+        each = [
+            average_precision_score(targets[:, at], scores[:, at], sample_weight=weight) for at in range(len(NAMES))
+        ]
+        assert found == pytest.approx(np.mean(each), abs=1e-6)
+
+
+def test_where_a_draw_has_no_positive_clip_of_a_class_it_counts_as_it_is() -> None:
+    scores, targets = np.array([[3.0], [2.0], [1.0]]), np.array([[False], [True], [False]])
+    weights = np.array([[1.0, 0.0, 2.0], [1.0, 1.0, 1.0], [0.0, 1.0, 2.0]])
+    assert multilabel.drawn_precisions(scores, targets, weights).tolist() == [0.5, 0.5, 1.0]
