@@ -135,12 +135,20 @@ def rule_in_words(board: Board) -> str:
         return f"Ranked by log loss on {over}, mean over seeds: lower is better."
     if by == "weighted_rank":
         return f"Ranked by the weighted mean of three ranks: {_weights(over)}. Lower is better."
+    one, many = SCORES[bool(board.track and board.track.multi_label)]
     if by == "mean":
         return (
-            f"Ranked by the mean of the macro-average accuracies on {over}, each a mean over seeds: "
+            f"Ranked by the mean of the {many} on {over}, each a mean over seeds: "
             "higher is better. A system that lacks one of them is not ranked."
         )
-    return f"Ranked by macro-average accuracy on {over}, mean over seeds: higher is better."
+    return f"Ranked by {one} on {over}, mean over seeds: higher is better."
+
+
+SCORES: Mapping[bool, tuple[str, str]] = {
+    False: ("macro-average accuracy", "macro-average accuracies"),
+    True: ("mean average precision", "mean average precisions"),
+}
+"""What a track is about, by whether it is multi-label: one of them, and several."""
 
 
 def _weights(over: str) -> str:
@@ -229,4 +237,6 @@ def _data(board: Board, track: Track) -> Iterator[Statement]:
 
 def _classes(track: Track) -> str:
     number = len(track.labels)
+    if track.multi_label:
+        return f"{number} classes, of which a clip may have several"
     return f"{number} classes; guessing gives {percent(1 / number)} % macro accuracy"

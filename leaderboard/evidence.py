@@ -21,8 +21,9 @@ from harness.statistics import (
 )
 from leaderboard import ranking
 from leaderboard.boards import Board
-from leaderboard.material import Cells, Material
+from leaderboard.material import Material
 from leaderboard.rows import Row
+from leaderboard.tested import Cells, Tested
 from leaderboard.workers import spread
 
 AT_ONCE = 64
@@ -33,13 +34,14 @@ AT_ONCE = 64
 class Evidence:
     """Intervals of a row's figures; None or absent where a cell has no predictions.
 
-    `score` is what the row is ranked by. Means, log loss, groups, devices and gap are over the splits of the ranking.
+    `score` is what the row is ranked by; `mean` and `splits` are of the track's main score. Means, others, groups,
+    devices and gap are over the splits of the ranking.
     """
 
     score: Estimate | None = None
     mean: Estimate | None = None
     splits: Mapping[str, Estimate] = field(default_factory=dict)
-    log_loss: Estimate | None = None
+    others: Mapping[str, Estimate] = field(default_factory=dict)
     groups: Mapping[str, Estimate] = field(default_factory=dict)
     devices: Mapping[str, Estimate] = field(default_factory=dict)
     gap: Estimate | None = None
@@ -51,22 +53,23 @@ NONE = Evidence()
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row less another, on the same clips: macro accuracy by split and its mean, log loss, parts of the clips.
+    """One row less another, on the same clips: the main score by split and its mean, log loss, parts of the clips.
 
-    `devices` are accuracies, `classes` recalls, `crossings` where the curves over the splits' shares change places.
+    Where clips have several labels there is no log loss and no part. `devices` are accuracies, `classes` recalls,
+    `crossings` where the curves over the splits' shares change places.
     """
 
     one: Row
     other: Row
     mean: Difference
-    log_loss: Difference
+    log_loss: Difference | None
     splits: Mapping[str, Difference]
     devices: Mapping[str, Difference]
     classes: Mapping[str, Difference]
     crossings: tuple[Crossing, ...]
 
 
-def weighed(board: Board, clips: Material | None) -> dict[str, Evidence]:
+def weighed(board: Board, clips: Tested | None) -> dict[str, Evidence]:
     """The evidence of each row by its slug; empty where the test clips are not at hand."""
     if clips is None:
         return {}
@@ -89,7 +92,7 @@ def weighed(board: Board, clips: Material | None) -> dict[str, Evidence]:
     return found
 
 
-def _weigh(rows: Sequence[Row], clips: Material) -> tuple[dict[str, Evidence], dict[str, Sample]]:
+def _weigh(rows: Sequence[Row], clips: Tested) -> tuple[dict[str, Evidence], dict[str, Sample]]:
     """The evidence of some rows, and the samples that they are ranked by."""
     board = clips.board
     every = {row.slug: clips.cells(row, row.by_split) for row in rows}
@@ -97,28 +100,38 @@ def _weigh(rows: Sequence[Row], clips: Material) -> tuple[dict[str, Evidence], d
     parts: dict[str, dict[str, Estimate]] = {slug: {} for slug in known}
     for split in board.splits:
         having = [(slug, {split: cells[split]}) for slug, cells in known.items() if split in cells]
-        for (slug, _), sample in zip(having, clips.samples(having, "macro_accuracy"), strict=True):
+        for (slug, _), sample in zip(having, clips.scored(having), strict=True):
             parts[slug][split] = sample.estimate()
     counted = [(slug, _counted(cells, board.required)) for slug, cells in known.items()]
-    log_loss = dict(zip(known, clips.samples(counted, "log_loss"), strict=True))
     whole = [(slug, cells) for slug, cells in counted if set(board.required) <= cells.keys()]
-    means = dict(zip([slug for slug, _ in whole], clips.samples(whole, "macro_accuracy"), strict=True))
+    means = dict(zip([slug for slug, _ in whole], clips.scored(whole), strict=True))
+    found = {
+        slug: Evidence(mean=means[slug].estimate() if slug in means else None, splits=parts[slug]) for slug in known
+    }
+    if not isinstance(clips, Material):
+        return found, means
+    log_loss = _add_parts(found, counted, clips)
+    by_loss = board.track is not None and board.track.ranking.rule == "log_loss"
+    return found, log_loss if by_loss else means
+
+
+def _add_parts(found: dict[str, Evidence], counted: Sequence[tuple[str, Cells]], clips: Material) -> dict[str, Sample]:
+    """Adds log loss, groups, devices and gap to the evidence of rows; returns the log losses."""
+    board = clips.board
+    log_loss = dict(zip([slug for slug, _ in counted], clips.samples(counted, "log_loss"), strict=True))
     groups = _by_part(clips, counted, board.track.device_groups if board.track else {})
     devices = _by_part(clips, counted, {name: (name,) for name in board.devices})
-    by_loss = board.track is not None and board.track.ranking.rule == "log_loss"
-    found = {}
-    for slug, cells in known.items():
+    for slug, cells in counted:
         seen, unseen = groups.get("seen", {}).get(slug), groups.get("unseen", {}).get(slug)
-        gap = _gap(clips, _counted(cells, board.required), seen, unseen) if seen and unseen else None
-        found[slug] = Evidence(
-            mean=means[slug].estimate() if slug in means else None,
-            splits=parts[slug],
-            log_loss=log_loss[slug].estimate(),
+        gap = _gap(clips, cells, seen, unseen) if seen and unseen else None
+        found[slug] = replace(
+            found[slug],
+            others={"log_loss": log_loss[slug].estimate()},
             groups={name: samples[slug].estimate() for name, samples in groups.items()},
             devices={name: samples[slug].estimate() for name, samples in devices.items()},
             gap=gap.estimate() if gap else None,
         )
-    return found, log_loss if by_loss else means
+    return log_loss
 
 
 def _gap(clips: Material, cells: Cells, seen: Sample, unseen: Sample) -> Sample:
@@ -147,31 +160,46 @@ def _by_part(
     return found
 
 
-def compared(one: Row, other: Row, clips: Material) -> Comparison | None:
+def compared(one: Row, other: Row, clips: Tested) -> Comparison | None:
     """`one` less `other`, on the splits that both have; None where the predictions of a cell are missing."""
     splits = [split for split in one.by_split if split in other.by_split]
     pair = [(row.slug, clips.cells(row, splits)) for row in (one, other)]
     having = [(slug, cells) for slug, cells in pair if cells]
     if len(having) < 2:
         return None
-    blocks = clips.blocks
 
-    def difference(measure: Measure, chosen: Bools | None = None, split: str | None = None) -> Difference:
+    def main(split: str | None = None) -> Difference:
         taken = [(slug, {split: cells[split]} if split else cells) for slug, cells in having]
-        return clips.resamples.difference(*clips.samples(taken, measure, chosen))
+        return clips.resamples.difference(*clips.scored(taken))
 
-    by_split = {split: difference("macro_accuracy", split=split) for split in splits}
-    labels = clips.board.track.labels if clips.board.track else tuple(map(str, range(int(blocks.label.max()) + 1)))
-    present = np.unique(blocks.label).tolist()
-    return Comparison(
+    by_split = {split: main(split) for split in splits}
+    whole = Comparison(
         one=one,
         other=other,
-        mean=difference("macro_accuracy"),
-        log_loss=difference("log_loss"),
+        mean=main(),
+        log_loss=None,
         splits=by_split,
+        devices={},
+        classes={},
+        crossings=() if clips.board.folds else _crossings(by_split),
+    )
+    return _with_parts(whole, having, clips) if isinstance(clips, Material) else whole
+
+
+def _with_parts(whole: Comparison, having: Sequence[tuple[str, Cells]], clips: Material) -> Comparison:
+    """The comparison with log loss, devices and classes."""
+    blocks = clips.blocks
+
+    def difference(measure: Measure, chosen: Bools | None = None) -> Difference:
+        return clips.resamples.difference(*clips.samples(having, measure, chosen))
+
+    labels = clips.board.track.labels if clips.board.track else tuple(map(str, range(int(blocks.label.max()) + 1)))
+    present = np.unique(blocks.label).tolist()
+    return replace(
+        whole,
+        log_loss=difference("log_loss"),
         devices={name: difference("accuracy", clips.heard_by((name,))) for name in clips.board.devices},
         classes={labels[label]: difference("accuracy", blocks.label == label) for label in present},
-        crossings=() if clips.board.folds else _crossings(by_split),
     )
 
 

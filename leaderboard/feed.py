@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
-from leaderboard import display
+from leaderboard import display, measures
 from leaderboard.boards import Board
 from leaderboard.pages.places import FEED, Places
 from leaderboard.rows import Row
@@ -46,7 +46,7 @@ def _entry(root: ET.Element, board: Board, row: Row, places: Places) -> None:
 def _summary(board: Board, row: Row) -> str:
     scores = [f"split {split}: {display.percent(mean.value)} %" for split, mean in row.by_split.items()]
     place = f"Rank {row.rank} of {len(board.ranked)}. " if row.rank is not None else "Not ranked. "
-    return f"{place}Macro accuracy {'; '.join(scores)}."
+    return f"{place}{measures.main(board).heading} {'; '.join(scores)}."
 
 
 def _add(parent: ET.Element, name: str, text: str) -> None:

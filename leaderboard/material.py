@@ -1,4 +1,4 @@
-"""What evidence is made of: the test clips of a board, draws of their locations, and what its cells scored."""
+"""What evidence is made of where clips have one label each: what the cells of a board scored in blocks of clips."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from harness.statistics import (
     scored_of,
 )
 from leaderboard.boards import Board
-from leaderboard.rows import Cell, Row
+from leaderboard.label_material import LabelMaterial
+from leaderboard.tested import Cells, Tested, list_of
 from leaderboard.workers import spread
 
 MANY = 100
@@ -32,12 +33,9 @@ MANY = 100
 
 RESAMPLES_OF_MANY = 2_000
 
-Cells = Mapping[str, Sequence[int]]
-"""A row's cells: by split, one for each seed, as places in `Material`."""
 
-
-class Material:
-    """The test clips of a board, draws of their locations, and what its cells scored in each block.
+class Material(Tested):
+    """What the cells scored in every block of the test clips.
 
     Splits may have test lists of their own (folds): `lists` has the blocks of each by its digest, `blocks` are those of
     all lists, one behind the other, and a cell has nothing in blocks that it was not tested on. Cells that were tested
@@ -50,8 +48,8 @@ class Material:
         self.resamples = Resamples(blocks, RESAMPLES if len(board.rows) <= MANY else RESAMPLES_OF_MANY)
         ends = np.cumsum([0, *map(len, lists.values())])
         self._slices = {name: slice(*ends[at : at + 2]) for at, name in enumerate(lists)}
-        same = [cell for row in board.rows for cell in row.cells if _list_of(cell) in lists]
-        self._list_of_cell = [str(_list_of(cell)) for cell in same]
+        same = [cell for row in board.rows for cell in row.cells if list_of(cell) in lists]
+        self._list_of_cell = [str(list_of(cell)) for cell in same]
         small = np.uint16 if blocks.clips.max() < 2**16 else np.uint32
         self.correct = np.zeros((len(same), len(blocks)), dtype=small)
         self.loss = np.zeros((len(same), len(blocks)), dtype=np.float32)
@@ -72,16 +70,6 @@ class Material:
                 )
         self._values: dict[tuple[Measure, bytes], Floats] = {}
         self._means: dict[tuple[tuple[int, ...], ...], Sums] = {}
-
-    def cells(self, row: Row, splits: Iterable[str]) -> Cells | None:
-        """A row's cells by split and seed; None where a split, or the predictions of a cell, are missing."""
-        found: dict[str, list[int]] = {split: [] for split in splits}
-        for cell in row.cells:
-            if cell.split in found:
-                if cell.path not in self.places:
-                    return None
-                found[cell.split].append(self.places[cell.path])
-        return found if found and all(found.values()) else None
 
     def mean(self, cells: Cells) -> Sums:
         """The mean over seeds, then over the splits that were tested on a block, block by block.
@@ -107,6 +95,10 @@ class Material:
     def _tested_on(self, seeds: Sequence[int]) -> slice:
         """The blocks of the list that the cells of a split were tested on."""
         return self._slices[self._list_of_cell[seeds[0]]]
+
+    def scored(self, rows: Sequence[tuple[str, Cells]]) -> list[Sample]:
+        """Macro accuracy."""
+        return self.samples(rows, "macro_accuracy")
 
     def samples(self, rows: Sequence[tuple[str, Cells]], measure: Measure, chosen: Bools | None = None) -> list[Sample]:
         """The measure of rows (name, cells): means over seeds, then over splits, with the noise of both levels."""
@@ -167,7 +159,7 @@ class Material:
         return np.isin(self.blocks.device, [i for i, name in enumerate(self.blocks.devices) if name in wanted])
 
 
-def material(board: Board, folders: Sequence[Path]) -> Material | None:
+def material(board: Board, folders: Sequence[Path]) -> Material | LabelMaterial | None:
     """The clips that most cells of each split were tested on; None where a list lies under none of the folders."""
     usual = [name for name in dict.fromkeys(board.test_lists.values()) if name]
     lists: dict[str, Blocks] = {}
@@ -177,8 +169,6 @@ def material(board: Board, folders: Sequence[Path]) -> Material | None:
         if found is None:
             return None
         lists[name] = found
-    return Material(board, lists) if lists else None
-
-
-def _list_of(cell: Cell) -> str | None:
-    return cell.result.digests.test_list
+    if not lists:
+        return None
+    return LabelMaterial(board, lists) if board.track and board.track.multi_label else Material(board, lists)

@@ -21,7 +21,7 @@ WEIGHTS: Mapping[str, Fraction] = MappingProxyType(
 
 Floats = NDArray[np.float64]
 
-HIGHER_IS_BETTER = frozenset({"macro_accuracy", "mean_of_splits"})
+HIGHER_IS_BETTER = frozenset({"macro_accuracy", "mean_of_splits", "mean_average_precision"})
 
 
 def ranked(rows: Sequence[Row], ranking: Ranking) -> tuple[Row, ...]:
@@ -35,16 +35,16 @@ def ranked(rows: Sequence[Row], ranking: Ranking) -> tuple[Row, ...]:
 def scores_by_rule(ranking: Ranking, rows: Sequence[Row]) -> list[float]:
     """The number that each row is ranked by."""
     if ranking.rule == "log_loss":
-        return [row.log_loss.value for row in rows]
+        return [row.others["log_loss"].value for row in rows]
     if ranking.rule == "weighted_rank":
         return weighted_ranks(rows)
-    return [_macro_accuracy(row) for row in rows]
+    return [_main(row) for row in rows]
 
 
 def drawn(ranking: Ranking, rows: Sequence[Row], samples: Sequence[Sample]) -> tuple[Floats, Floats]:
     """(rows,) and (resamples, rows): the number that rows are ranked by, on the clips and on every draw of them.
 
-    `samples` are macro accuracies, or log losses where those rank. For the weighted rank the rows are ranked anew on
+    `samples` are main scores, or log losses where those rank. For the weighted rank the rows are ranked anew on
     every draw; what they cost stays.
     """
     values = np.array([sample.value for sample in samples])
@@ -64,7 +64,7 @@ def drawn(ranking: Ranking, rows: Sequence[Row], samples: Sequence[Sample]) -> t
 def weighted_ranks(rows: Sequence[Row]) -> list[float]:
     """Weighted mean of each row's ranks by macro accuracy (higher is better), bytes and MACs (smaller is better)."""
     by_figure = {
-        "accuracy": competition_ranks([_macro_accuracy(row) for row in rows], higher_is_better=True),
+        "accuracy": competition_ranks([_main(row) for row in rows], higher_is_better=True),
         "bytes": competition_ranks([_cost(row).parameter_bytes for row in rows], higher_is_better=False),
         "macs": competition_ranks([_cost(row).macs for row in rows], higher_is_better=False),
     }
@@ -74,9 +74,9 @@ def weighted_ranks(rows: Sequence[Row]) -> list[float]:
     ]
 
 
-def _macro_accuracy(row: Row) -> float:
-    assert row.macro_accuracy is not None, f"{row.name} is incomplete"  # noqa: S101 - eligibility sees to it
-    return row.macro_accuracy.value
+def _main(row: Row) -> float:
+    assert row.main is not None, f"{row.name} is incomplete"  # noqa: S101 - eligibility sees to it
+    return row.main.value
 
 
 def _cost(row: Row) -> Cost:

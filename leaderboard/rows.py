@@ -8,18 +8,26 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from statistics import fmean, stdev
 from urllib.parse import quote
 
-from harness.results import Complexity, Result
+from harness.multilabel import MultiLabelScores
+from harness.results import AnyScores, Complexity, Result
 from harness.scoring import PartScore, Scores
 from harness.throughput.speed import Speed
 
 SLUG_LONGEST = 80
 
-Figure = Callable[[Scores], float]
+Figure = Callable[[AnyScores], float]
 Parts = Callable[[Scores], Mapping[str, PartScore]]
+
+OTHERS: Mapping[type[AnyScores], tuple[str, ...]] = {
+    Scores: ("log_loss",),
+    MultiLabelScores: ("mean_auc", "d_prime", "label_ranking_precision"),
+}
+"""What stands on a board beside the main score, by the kind of its scores."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Cell:
         return self.result.identity.seed
 
     @property
-    def scores(self) -> Scores:
+    def scores(self) -> AnyScores:
         """The scores of a cell that has some; a failure has none."""
         assert self.result.scores is not None, f"{self.path} has no scores"  # noqa: S101 - our bug
         return self.result.scores
@@ -80,8 +88,9 @@ class Cost:
 class Row:
     """A system on a track: who it is, its cells, and means of what they scored.
 
-    `by_split` holds the macro accuracy of every split. All other means are over the splits that the ranking is
-    over; `macro_accuracy` is None unless every one of those is there. `slug` is what its page is called: the same in
+    `main` is the score that the track is about (macro accuracy, or mean average precision), None unless every split of
+    the ranking is there; `by_split` holds it for every split. All other means are over the splits of the ranking;
+    `others` are those of scores beside the main one. `slug` is what its page is called: the same in
     every build, and of no other row of the track (`named`). `marks` are reasons why the row is not ranked,
     `notes` what else a reader should know; `rank` and `score` are None in a row that is not ranked. `speeds` are how
     fast its weights are, one for each hardware that they were timed on.
@@ -90,8 +99,8 @@ class Row:
     newest: Result
     cells: tuple[Cell, ...]
     by_split: Mapping[str, Mean]
-    macro_accuracy: Mean | None
-    log_loss: Mean
+    main: Mean | None
+    others: Mapping[str, Mean]
     groups: Mapping[str, float]
     devices: Mapping[str, float]
     gap: float | None
@@ -191,23 +200,36 @@ def gather(cells: Sequence[Cell], required: Sequence[str]) -> Row:
     """The row of a system's scored cells, one for each split and seed; `required` are the splits it is ranked by."""
     present = list(dict.fromkeys(cell.split for cell in cells))
     counted = [cell for cell in cells if cell.split in required] or list(cells)
-    gaps = [cell.scores.seen_unseen_gap for cell in counted]
     complexities = [cell.result.complexity for cell in cells if cell.result.complexity]
     return Row(
         newest=max(cells, key=lambda cell: cell.result.created).result,
         cells=tuple(cells),
-        by_split={name: _mean([cell for cell in cells if cell.split == name], _macro) for name in present},
-        macro_accuracy=_mean(counted, _macro) if set(required) <= set(present) else None,
-        log_loss=_mean(counted, lambda scores: scores.log_loss),
+        by_split={name: _mean([cell for cell in cells if cell.split == name], _main) for name in present},
+        main=_mean(counted, _main) if set(required) <= set(present) else None,
+        others=_others(counted),
         groups=_accuracies(counted, lambda scores: scores.per_group),
         devices=_accuracies(counted, lambda scores: scores.per_device),
-        gap=None if None in gaps else _mean(counted, lambda scores: scores.seen_unseen_gap or 0.0).value,
+        gap=_gap(counted),
         cost=_cost(complexities),
     )
 
 
-def _macro(scores: Scores) -> float:
-    return scores.macro_accuracy
+def _main(scores: AnyScores) -> float:
+    return scores.main
+
+
+def _others(cells: Sequence[Cell]) -> dict[str, Mean]:
+    """Those that every cell has: a d-prime may be infinite, and is then none."""
+    names = OTHERS[type(cells[0].scores)]
+    known = [name for name in names if all(getattr(cell.scores, name, None) is not None for cell in cells)]
+    return {name: _mean(cells, attrgetter(name)) for name in known}
+
+
+def _gap(cells: Sequence[Cell]) -> float | None:
+    """Seen less unseen; None where a cell has no such groups."""
+    if any(getattr(cell.scores, "seen_unseen_gap", None) is None for cell in cells):
+        return None
+    return _mean(cells, attrgetter("seen_unseen_gap")).value
 
 
 def _mean(cells: Iterable[Cell], figure: Figure) -> Mean:
@@ -231,12 +253,15 @@ def _mean(cells: Iterable[Cell], figure: Figure) -> Mean:
 
 def _accuracies(cells: Sequence[Cell], parts: Parts) -> dict[str, float]:
     """Mean accuracy of every part (a device, or a group of devices) that all the cells have clips of."""
-    shared = set.intersection(*(set(parts(cell.scores)) for cell in cells))
-    return {name: _mean(cells, _accuracy_of(parts, name)).value for name in sorted(shared)}
 
+    def of(scores: AnyScores) -> Mapping[str, PartScore]:
+        return parts(scores) if isinstance(scores, Scores) else {}
 
-def _accuracy_of(parts: Parts, name: str) -> Figure:
-    return lambda scores: parts(scores)[name].accuracy
+    def accuracy(name: str) -> Figure:
+        return lambda scores: of(scores)[name].accuracy
+
+    shared = set.intersection(*(set(of(cell.scores)) for cell in cells))
+    return {name: _mean(cells, accuracy(name)).value for name in sorted(shared)}
 
 
 def _cost(complexities: Sequence[Complexity]) -> Cost | None:

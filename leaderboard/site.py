@@ -18,6 +18,7 @@ from harness import results, tracks
 from harness.blocks import SUMS
 from harness.files import digest_of_file, digest_of_files, digest_of_value, disk_mistake
 from harness.outcomes import Mistake, nearest
+from harness.replicates import REPLICATES
 from harness.results import Complexity, Damaged, Digests, Provenance, Result
 from harness.tracks import Track
 from leaderboard import display, evidence, pairs, speeds, studied
@@ -25,7 +26,7 @@ from leaderboard.boards import Board, boards
 from leaderboard.evidence import Evidence
 from leaderboard.feed import feed
 from leaderboard.folder import Folder
-from leaderboard.material import Material, material
+from leaderboard.material import material
 from leaderboard.page import Page
 from leaderboard.pages import board as board_page
 from leaderboard.pages import compare as compare_page
@@ -35,6 +36,7 @@ from leaderboard.pairs import Pair
 from leaderboard.rows import Cell, Row
 from leaderboard.studied import Ran
 from leaderboard.tables import Table
+from leaderboard.tested import Tested
 from leaderboard.workers import spread
 
 HERE = Path(__file__).parent
@@ -144,7 +146,7 @@ class _Track:
 
     board: Board
     found: Mapping[str, Evidence]
-    clips: Material | None
+    clips: Tested | None
     places: Places
     render: Render
     printed: tuple[Table, ...]
@@ -189,7 +191,7 @@ class _Track:
         files = [
             digest_of_file(path)
             for cell in row.cells
-            for path in (cell.path, cell.path.with_suffix(SUMS), cell.path.with_suffix(".training.csv"))
+            for path in (cell.path, *(cell.path.with_suffix(ending) for ending in (SUMS, REPLICATES, ".training.csv")))
             if path.is_file()
         ]
         about = (len(board.ranked), board.splits, board.required, board.groups, board.devices, len(board.superseded))

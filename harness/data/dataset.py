@@ -28,8 +28,8 @@ class Dataset:
     `here`, only the sizes of its lists are known: enough to plan with. In cross-validation each split has a test list
     of its own in `tests`, and `test` holds the clips of all of them, in the order of their rows. `devices` are all
     `UNKNOWN_DEVICE` where nobody knows them. `length` is what becomes of clips that are longer or shorter.
-    `validation` are the rows of the publisher's list for choosing, where there is one. `missing` counts the clips of each
-    list, by its name in reports, that are not in this copy of a data set that has holes; they have no row.
+    `validation` are the rows of the publisher's list for choosing, where there is one. `missing` counts the clips of
+    each list, by its name in reports, that are not in this copy of a data set that has holes; they have no row.
     """
 
     audio: Path

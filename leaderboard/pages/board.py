@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from leaderboard import charts, display
+from leaderboard import charts, display, measures
 from leaderboard.boards import Board, Failure
 from leaderboard.evidence import NONE, Evidence
-from leaderboard.material import Material
 from leaderboard.page import Chart, Page, Section
 from leaderboard.pages.figures import cost, figure, speed
 from leaderboard.pages.places import Places
 from leaderboard.rows import Row
 from leaderboard.scales import Axis
 from leaderboard.tables import NOTHING, Column, Field, Table
+from leaderboard.tested import Tested
 
 
 def page(
@@ -21,7 +21,7 @@ def page(
     evidence: Mapping[str, Evidence],
     compared: Sequence[tuple[str, str]],
     printed: tuple[Table, ...],
-    clips: Material | None,
+    clips: Tested | None,
     places: Places,
 ) -> Page:
     """The board; `compared` are pages of two systems (title, path), `printed` what papers print of this track."""
@@ -88,12 +88,12 @@ def _nothing(board: Board) -> tuple[str, ...]:
 
 
 def _incomparable(board: Board) -> tuple[str, ...]:
-    if any(row.macro_accuracy is None for row in board.unranked):
+    if any(row.main is None for row in board.unranked):
         return ("Figures of incomplete systems are means over what is there: they do not compare with ranked ones.",)
     return ()
 
 
-def _narrow(clips: Material | None) -> tuple[str, ...]:
+def _narrow(clips: Tested | None) -> tuple[str, ...]:
     """Where locations are too few to say how sure a class is."""
     lonely = clips.resamples.lonely if clips else 0
     if not lonely:
@@ -105,8 +105,13 @@ def _narrow(clips: Material | None) -> tuple[str, ...]:
 def _closer(board: Board, compared: Sequence[tuple[str, str]], places: Places) -> tuple[tuple[str, str], ...]:
     if not board.ranked:
         return ()
-    links = [("Accuracy against cost", places.trade_off(board)), *compared]
+    links = [(trade_off_name(board), places.trade_off(board)), *compared]
     return tuple((name, places.way(board, path)) for name, path in links)
+
+
+def trade_off_name(board: Board) -> str:
+    """What the page of scores against cost is called."""
+    return "Precision against cost" if board.track and board.track.multi_label else "Accuracy against cost"
 
 
 class _Tables:
@@ -115,6 +120,7 @@ class _Tables:
     def __init__(self, board: Board, evidence: Mapping[str, Evidence], places: Places) -> None:
         self.board, self.evidence, self.places = board, evidence, places
         self.by = display.ranked_by(board)
+        self.main, self.others = measures.main(board), measures.others(board)
         limits = board.track.rules.limits if board.track and board.track.rules else None
         self.bytes_limit = limits.parameter_bytes.value if limits else None
         self.macs_limit = limits.macs.value if limits else None
@@ -138,7 +144,7 @@ class _Tables:
             for row, score in known
         ]  # fmt: skip
         titles = {"log_loss": "log loss, nats", "weighted_rank": "weighted rank"}
-        axis = Axis(titles.get(self.by or "", "macro accuracy, %"), write=display.short)
+        axis = Axis(titles.get(self.by or "", self.main.axis), write=display.short)
         which = f"The first {len(bars)} systems" if len(bars) < len(self.board.ranked) else "Ranked systems"
         drawn = charts.intervals(
             bars, axis, title=f"{which} with their 95 % intervals",
@@ -167,18 +173,17 @@ class _Tables:
             found.append(Column("mean", f"Mean of {'folds' if board.folds else 'splits'}, %", "up", ranks=True))
         elif by == "weighted_rank":
             found.append(Column("weighted_rank", "Weighted rank", "down", ranks=True))
-        accuracy = "Macro accuracy, %"
         found += [
             Column(
                 f"split_{split}",
                 display.split_name(board, split),
                 "up",
-                group=accuracy,
+                group=self.main.title,
                 ranks=by == "split" and split in board.required,
             )
             for split in board.splits
         ]
-        found.append(Column("log_loss", "Log loss", "down", ranks=by == "log_loss"))
+        found += [Column(one.name, one.title, one.better, ranks=by == one.name) for one in self.others]
         found += [Column(name, name, "up", group="Accuracy by device, %") for name in board.groups]
         if board.devices:
             found.append(Column("worst_device", "worst", "up", group="Accuracy by device, %"))
@@ -196,12 +201,12 @@ class _Tables:
         fields = [_rank(row, found)] if ranked else []
         fields.append(_system(row, own, [self.places.result(cell.path) for cell in row.cells]))
         if self.by == "mean":
-            fields.append(figure(row.macro_accuracy, found.mean, href=f"{own}#scores"))
+            fields.append(figure(row.main, found.mean, href=f"{own}#scores"))
         elif self.by == "weighted_rank":
             fields.append(figure(row.score, found.score, write=display.score, href=f"{own}#scores"))
         href = f"{own}#scores"
         fields += [figure(row.by_split.get(name), found.splits.get(name), href=href) for name in board.splits]
-        fields.append(figure(row.log_loss, found.log_loss, write=display.loss))
+        fields += [figure(row.others.get(one.name), found.others.get(one.name), write=one.write) for one in self.others]
         fields += [figure(row.groups.get(name), found.groups.get(name)) for name in board.groups]
         fields += [_worst(row), figure(row.gap, found.gap)] if board.devices else []
         if row.cost:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.blocks import UNREADABLE, opened
 from harness.statistics import Crossing, Difference, McNemar, mcnemar
-from leaderboard import charts, display
+from leaderboard import charts, display, measures
 from leaderboard.boards import Board
 from leaderboard.display import Statement
 from leaderboard.evidence import Comparison
@@ -22,6 +22,7 @@ from leaderboard.pages.places import Places, between
 from leaderboard.rows import Cell, Row
 from leaderboard.scales import Axis
 from leaderboard.tables import Column, Field, Table
+from leaderboard.tested import Tested
 
 HOW = (
     "Differences are the first system less the second, in percentage points, on the same clips and the same draws of "
@@ -30,18 +31,15 @@ HOW = (
 )
 
 
-def page(board: Board, found: Comparison, clips: Material, places: Places) -> Page:
+def page(board: Board, found: Comparison, clips: Tested, places: Places) -> Page:
     """`found.one` against `found.other`."""
-    path = places.compare(board, found.one, found.other)
+    path, score = places.compare(board, found.one, found.other), measures.main(board)
     names = [f"{row.name}{f' with {row.settings}' if row.settings else ''}" for row in (found.one, found.other)]
-    whole = _table("whole", "Over all splits that both have", {"macro accuracy": found.mean})
-    loss, p = difference(found.log_loss, display.loss)
-    whole = Table(
-        whole.id, whole.caption, whole.columns, (*whole.rows, (Field("log loss, nats (less is better)"), loss, p))
-    )
-    by_split = _table("by-split", "Macro accuracy by split", found.splits, "split")
-    by_device = _table("by-device", "Accuracy by device", found.devices, "device")
-    by_class = _table("by-class", "Accuracy by class", found.classes, "class")
+    whole = _table("whole", "Over all splits that both have", {score.short: found.mean})
+    if found.log_loss:
+        loss = (Field("log loss, nats (less is better)"), *difference(found.log_loss, display.loss))
+        whole = Table(whole.id, whole.caption, whole.columns, (*whole.rows, loss))
+    by_split = _table("by-split", f"{score.heading} by split", found.splits, "split")
     links = tuple(
         (f"{name}: its page", between(path, places.system(board, row)))
         for name, row in zip(names, (found.one, found.other), strict=True)
@@ -49,27 +47,36 @@ def page(board: Board, found: Comparison, clips: Material, places: Places) -> Pa
     return Page(
         path=path,
         title=f"{names[0]} against {names[1]}",
-        lead=(_verdict(found.mean, names), HOW),
+        lead=(_verdict(found.mean, names, score.short), HOW),
         sections=(
             Section("whole", "All in all", tables=(whole,), links=links),
             Section(
                 "splits", "By split", _crossed(found.crossings), charts=_chart(found.splits, by_split),
                 tables=(by_split,),
             ),
-            Section("devices", "By device", charts=_chart(found.devices, by_device), tables=(by_device,)),
-            Section("classes", "By class", charts=_chart(found.classes, by_class), tables=(by_class,)),
-            Section("clips", "Clip by clip", statements=_clip_by_clip(found, clips), folded=True),
+            *(_parts(found, clips) if isinstance(clips, Material) else ()),
         ),
         crumbs=(("Leaderboard", "index.html"), (track_title(board), places.board(board))),
         bundled=True,
     )  # fmt: skip
 
 
-def _verdict(found: Difference, names: list[str]) -> str:
+def _parts(found: Comparison, clips: Material) -> tuple[Section, ...]:
+    """By device, by class, and clip by clip."""
+    by_device = _table("by-device", "Accuracy by device", found.devices, "device")
+    by_class = _table("by-class", "Accuracy by class", found.classes, "class")
+    return (
+        Section("devices", "By device", charts=_chart(found.devices, by_device), tables=(by_device,)),
+        Section("classes", "By class", charts=_chart(found.classes, by_class), tables=(by_class,)),
+        Section("clips", "Clip by clip", statements=_clip_by_clip(found, clips), folded=True),
+    )
+
+
+def _verdict(found: Difference, names: list[str], score: str) -> str:
     if found.low <= 0 <= found.high:
-        return f"The two cannot be told apart by their macro accuracy: {_points(found)}."
+        return f"The two cannot be told apart by their {score}: {_points(found)}."
     better = names[0] if found.value > 0 else names[1]
-    return f"{better} is better by its macro accuracy: {_points(found)}."
+    return f"{better} is better by its {score}: {_points(found)}."
 
 
 def _points(found: Difference) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from leaderboard.boards import Board
 from leaderboard.display import STATUSES, Statement, count, loss
 from leaderboard.evidence import NONE, Evidence
+from leaderboard.measures import main
 from leaderboard.page import Page, Section
 from leaderboard.pages import places as at
 from leaderboard.pages.board import title
@@ -56,7 +58,7 @@ def _table(boards: Sequence[Board], evidence: Mapping[str, Mapping[str, Evidence
     columns = (
         Column("track", "Track", number=False),
         Column("first", "First", number=False),
-        Column("macro_accuracy", "Its macro accuracy, %", "up"),
+        Column("score", "Its score, %", "up"),
         Column("log_loss", "Its log loss", "down"),
         Column("ranked", "Ranked"),
         Column("others", "Not ranked"),
@@ -75,7 +77,7 @@ def _row(board: Board, evidence: Mapping[str, Mapping[str, Evidence]], places: P
     return (
         Field(title(board), board.name, href=between(at.INDEX, places.board(board)), code=board.name),
         _named(first, board, places),
-        figure(first.macro_accuracy, found.mean) if first else NOTHING,
+        _score(first, found, board),
         _log_loss(first, found),
         Field(count(len(board.ranked)), len(board.ranked)),
         Field(count(others), others),
@@ -90,7 +92,15 @@ def _named(first: Row | None, board: Board, places: Places) -> Field:
 
 
 def _log_loss(first: Row | None, found: Evidence) -> Field:
-    return figure(first.log_loss, found.log_loss, write=loss) if first else NOTHING
+    return figure(first.others.get("log_loss"), found.others.get("log_loss"), write=loss) if first else NOTHING
+
+
+def _score(first: Row | None, found: Evidence, board: Board) -> Field:
+    """The main score of the first system, with what it is called."""
+    if first is None:
+        return NOTHING
+    field = figure(first.main, found.mean)
+    return replace(field, notes=(main(board).short, *field.notes)) if first.main else field
 
 
 READING = (

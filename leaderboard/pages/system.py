@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
 from harness import curves, results
+from harness.multilabel import MultiLabelScores
 from harness.outcomes import Outcome
 from harness.results import Result
 from harness.throughput.speed import Speed
-from leaderboard import charts, display
+from leaderboard import charts, display, measures
 from leaderboard.boards import Board
 from leaderboard.display import Statement
 from leaderboard.evidence import NONE, Evidence
-from leaderboard.material import Cells, Material
+from leaderboard.material import Material
 from leaderboard.page import Chart, Page, Section
 from leaderboard.pages.board import title as track_title
 from leaderboard.pages.figures import figure, heat, ratio
@@ -24,6 +26,7 @@ from leaderboard.pages.places import Places
 from leaderboard.rows import Cell, Row
 from leaderboard.scales import Axis
 from leaderboard.tables import NOTHING, Column, Field, Table
+from leaderboard.tested import Cells, Tested
 
 HARDEST = 12
 """Locations that are listed."""
@@ -37,7 +40,7 @@ CURVES = 3
 """Seeds whose training is drawn."""
 
 
-def page(board: Board, row: Row, evidence: Evidence | None, clips: Material | None, places: Places) -> Page:
+def page(board: Board, row: Row, evidence: Evidence | None, clips: Tested | None, places: Places) -> Page:
     """Everything about a row of a board."""
     made = _System(board, row, evidence or NONE, clips, places)
     return Page(
@@ -53,7 +56,9 @@ def page(board: Board, row: Row, evidence: Evidence | None, clips: Material | No
             Section("scores", "Scores", charts=made.efficiency(), tables=made.splits()),
             Section("devices", "Devices", tables=made.devices()),
             Section(
-                "classes", "Classes and devices" if board.devices else "Classes", tables=made.by_class_and_device()
+                "classes",
+                "Classes and devices" if board.devices else "Classes",
+                tables=(*made.by_class_and_device(), *made.by_label()),
             ),
             Section("confusion", "What is taken for what", tables=made.confusion()),
             Section(
@@ -77,8 +82,10 @@ def page(board: Board, row: Row, evidence: Evidence | None, clips: Material | No
 class _System:
     """What the sections of one page share."""
 
-    def __init__(self, board: Board, row: Row, evidence: Evidence, clips: Material | None, places: Places) -> None:
-        self.board, self.row, self.evidence, self.clips, self.places = board, row, evidence, clips, places
+    def __init__(self, board: Board, row: Row, evidence: Evidence, tested: Tested | None, places: Places) -> None:
+        self.board, self.row, self.evidence, self.places = board, row, evidence, places
+        self.clips = clips = tested if isinstance(tested, Material) else None
+        self.main, self.others = measures.main(board), measures.others(board)
         self.path = places.system(board, row)
         self.newest = _whole(row)
         self.known: Cells = (clips.cells(row, row.by_split) if clips else None) or {}
@@ -105,7 +112,7 @@ class _System:
     def splits(self) -> tuple[Table, ...]:
         columns = (
             Column("split", "Split", number=False),
-            Column("macro_accuracy", "Macro accuracy, %", "up"),
+            Column(self.main.name, self.main.title, "up"),
             *(Column(f"seed_{seed}", f"seed {seed}", "up") for seed in self._seeds()),
         )
         rows = []
@@ -113,8 +120,8 @@ class _System:
             by_seed = {cell.seed: cell for cell in self.row.cells if cell.split == split}
             single = [
                 Field(
-                    display.percent(by_seed[seed].scores.macro_accuracy),
-                    by_seed[seed].scores.macro_accuracy,
+                    display.percent(by_seed[seed].scores.main),
+                    by_seed[seed].scores.main,
                     href=self._file(by_seed[seed].path),
                 )
                 if seed in by_seed
@@ -122,14 +129,17 @@ class _System:
                 for seed in self._seeds()
             ]
             rows.append((Field(split), figure(mean, self.evidence.splits.get(split)), *single))
-        found = [Table("splits", "Macro accuracy by split, each number with its JSON", columns, tuple(rows))]
+        found = [Table("splits", f"{self.main.heading} by split, each number with its JSON", columns, tuple(rows))]
         return (*found, *self._means())
 
     def _means(self) -> tuple[Table, ...]:
         row, found = self.row, self.evidence
         columns = (Column("figure", "Over the splits of the ranking", number=False), Column("value", "Mean"))
-        lines = [(Field("macro accuracy, % ↑"), figure(row.macro_accuracy, found.mean))]
-        lines.append((Field("log loss ↓"), figure(row.log_loss, found.log_loss, write=display.loss)))
+        lines = [(Field(self.main.arrow), figure(row.main, found.mean))]
+        lines += [
+            (Field(one.arrow), figure(row.others.get(one.name), found.others.get(one.name), write=one.write))
+            for one in self.others
+        ]
         lines += [
             (Field(f"{name} devices, % ↑"), figure(value, found.groups.get(name))) for name, value in row.groups.items()
         ]
@@ -155,7 +165,8 @@ class _System:
         line = charts.Line(self.row.name, points, band)
         x = Axis("training data, %", ticks=[point[0] for point in points], log=True, write=display.short)
         drawn = charts.lines(
-            [line], x, Axis("macro accuracy, %", write=display.short), title="Accuracy by share of the training data",
+            [line], x, Axis(self.main.axis, write=display.short),
+            title=f"{self.main.heading} by share of the training data",
             description="Mean over seeds with its 95 % interval; the table of splits has the numbers.",
         )  # fmt: skip
         return (Chart(drawn, "splits"),)
@@ -194,6 +205,33 @@ class _System:
             Table("heat", f"Accuracy by class{' and device' if self.board.devices else ''}, %", columns, tuple(rows)),
         )
 
+    def by_label(self) -> tuple[Table, ...]:
+        """Average precision of every class, where clips may have several."""
+        cells = [results.read(cell.path) for cell in self.row.cells if cell.split == self.largest]
+        every = [one.scores for one in cells if isinstance(one, Result)]
+        scores = [one for one in every if isinstance(one, MultiLabelScores)]
+        if not scores:
+            return ()
+        columns = (
+            Column("class", "Class", number=False),
+            Column("positives", "Clips", "up"),
+            Column("average_precision", "Average precision, %", "up"),
+            Column("auc", "AUC, %", "up"),
+        )
+        rows = [
+            (
+                Field(label),
+                Field(display.count(first.positives), first.positives),
+                heat(fmean(one.per_class[label].average_precision for one in scores)),
+                heat(None if first.auc is None else fmean(one.per_class[label].auc or 0.0 for one in scores), low=0.5),
+            )
+            for label, first in scores[0].per_class.items()
+        ]
+        absent = scores[0].without_positives
+        left_out = f"; without a clip, and left out: {', '.join(absent)}" if absent else ""
+        caption = f"Average precision by class, {self._named(self.largest)}, mean over seeds{left_out}"
+        return (Table("labels", caption, columns, tuple(rows), sortable=True),)
+
     def _counted(self) -> Cells:
         """The cells of the splits that the ranking is over; all where there are none of those."""
         return {split: seeds for split, seeds in self.known.items() if split in self.board.required} or self.known
@@ -203,7 +241,7 @@ class _System:
         if not cells or self.board.track is None:
             return ()
         labels = self.board.track.labels
-        counts = np.sum([cell.scores.confusion for cell in cells], axis=0)
+        counts = np.sum([getattr(cell.scores, "confusion", []) for cell in cells], axis=0)
         if counts.shape != (len(labels), len(labels)):
             return ()
         columns = (Column("true", "true \\ taken for", number=False), *(Column(name, name) for name in labels))
@@ -390,7 +428,7 @@ class _System:
         return (Table("modules", "Cost of every module, its submodules aside", columns, tuple(rows)),)
 
     def cells(self) -> tuple[Table, ...]:
-        return (_results("results", "Results of this row", self.row.cells, self.path, self.places),)
+        return (self._results("results", "Results of this row", self.row.cells),)
 
     def history(self) -> tuple[Table, ...]:
         who = self.newest.identity
@@ -401,7 +439,30 @@ class _System:
         ]
         if not older:
             return ()
-        return (_results("older", "Results that newer ones took the place of", older, self.path, self.places),)
+        return (self._results("older", "Results that newer ones took the place of", older),)
+
+    def _results(self, name: str, caption: str, cells: Sequence[Cell]) -> Table:
+        """A line for each result, with all its scores."""
+        measured = measures.of_cells(self.board)
+        columns = (
+            Column("cell", "Cell", number=False),
+            *(Column(one.name, one.title, one.better) for one in measured),
+            Column("seconds", "Training, s"),
+            Column("created", "Made", number=False),
+        )
+        rows = []
+        for cell in cells:
+            train, text = cell.result.stages.get("train"), f"split {cell.split}, seed {cell.seed}"
+            values = [(one, getattr(cell.scores, one.name, None)) for one in measured]
+            rows.append(
+                (
+                    Field(text, href=self._file(cell.path), more={"json": self.places.result(cell.path)}),
+                    *(NOTHING if value is None else Field(one.write(value), value) for one, value in values),
+                    Field(display.count(round(train.seconds)), train.seconds) if train else NOTHING,
+                    Field(cell.result.created),
+                )
+            )
+        return Table(name, f"{caption}: {len(cells)}", columns, tuple(rows))
 
     def configuration(self) -> str:
         return json.dumps(self.newest.config, indent=1, sort_keys=True, ensure_ascii=False)
@@ -437,29 +498,3 @@ def _how(one: Speed) -> str:
         f"and {one.warm_up[1]} at later turns do not count; a request for nothing takes "
         f"{display.seconds(one.overhead or 0)}; at most {memory / MIB:,.0f} MiB of memory.{busy}"
     )
-
-
-def _results(name: str, caption: str, cells: Sequence[Cell], path: str, places: Places) -> Table:
-    columns = (
-        Column("cell", "Cell", number=False),
-        Column("macro_accuracy", "Macro accuracy, %", "up"),
-        Column("log_loss", "Log loss", "down"),
-        Column("calibration_error", "Calibration error, %", "down"),
-        Column("seconds", "Training, s"),
-        Column("created", "Made", number=False),
-    )
-    rows = []
-    for cell in cells:
-        scores, train = cell.scores, cell.result.stages.get("train")
-        text = f"split {cell.split}, seed {cell.seed}"
-        rows.append(
-            (
-                Field(text, href=places.to_file(path, cell.path), more={"json": places.result(cell.path)}),
-                Field(display.percent(scores.macro_accuracy), scores.macro_accuracy),
-                Field(display.loss(scores.log_loss), scores.log_loss),
-                Field(display.percent(scores.calibration_error), scores.calibration_error),
-                Field(display.count(round(train.seconds)), train.seconds) if train else NOTHING,
-                Field(cell.result.created),
-            )
-        )
-    return Table(name, f"{caption}: {len(cells)}", columns, tuple(rows))

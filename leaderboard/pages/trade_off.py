@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from leaderboard import charts, display, speeds
+from leaderboard import charts, display, measures, speeds
 from leaderboard.boards import Board
 from leaderboard.evidence import NONE, Evidence
 from leaderboard.page import Chart, Page, Section
 from leaderboard.pages.board import title as track_title
+from leaderboard.pages.board import trade_off_name
 from leaderboard.pages.figures import cost, figure
 from leaderboard.pages.places import Places, between
 from leaderboard.rows import Cost, Row
@@ -30,24 +31,24 @@ TIME = "time"
 
 def page(board: Board, evidence: Mapping[str, Evidence], places: Places) -> Page:
     """Ranked systems whose cost was counted."""
-    rows = [row for row in board.ranked if row.cost and row.macro_accuracy]
+    rows = [row for row in board.ranked if row.cost and row.main]
     timed = [row for row in rows if _seconds(row, board) is not None]
     fronts = {name: front(rows, price) for name, price in COSTS.items()}
     fronts |= {TIME: front(timed, _time(board))} if timed else {}
-    path = places.trade_off(board)
+    path, score = places.trade_off(board), measures.main(board).short
     numbers = (_table(rows, fronts, board, evidence, path, places),) if rows else ()
     drawn = [_chart(name, rows, fronts[name], board, path, places) for name in COSTS] if rows else []
     drawn += [_chart(TIME, timed, fronts[TIME], board, path, places)] if timed else []
     return Page(
         path=path,
-        title=f"Accuracy against cost: {track_title(board)}",
+        title=f"{trade_off_name(board)}: {track_title(board)}",
         lead=(
-            "A system is on the front where no other one is at least as accurate and at most as expensive, and better "
+            f"A system is on the front where no other one has at least its {score} and at most its cost, and is better "
             "in one of the two.",
             *((f"Times are those of a clip in the track's batch, on {board.hardware}.",) if timed else ()),
         ),
         sections=(
-            Section("charts", "Accuracy against cost", charts=tuple(drawn)),
+            Section("charts", trade_off_name(board), charts=tuple(drawn)),
             Section("costs", "In numbers", tables=numbers),
             Section("budget", "Who would be first with less", tables=_budget(rows, board, path, places)),
         ),
@@ -68,8 +69,8 @@ def front(rows: Sequence[Row], price: Price) -> set[str]:
 
 
 def _accuracy(row: Row) -> float:
-    assert row.macro_accuracy is not None, row.name  # noqa: S101 - only such rows come here
-    return row.macro_accuracy.value
+    assert row.main is not None, row.name  # noqa: S101 - only such rows come here
+    return row.main.value
 
 
 def _cost(row: Row) -> Cost:
@@ -96,6 +97,7 @@ def _limit(board: Board, name: str) -> int | None:
 
 def _chart(name: str, rows: Sequence[Row], on_front: set[str], board: Board, path: str, places: Places) -> Chart:
     scale, unit = {"MACs": (1e6, "million MACs"), "bytes": (1e3, "thousand bytes"), TIME: (1e-3, "ms a clip")}[name]
+    score = measures.main(board)
     price = _time(board) if name == TIME else COSTS[name]
     marks = [
         charts.Mark(
@@ -106,8 +108,8 @@ def _chart(name: str, rows: Sequence[Row], on_front: set[str], board: Board, pat
     ]  # fmt: skip
     limit = _limit(board, name)
     drawn = charts.scatter(
-        marks, Axis(unit, write=display.short), Axis("macro accuracy, %", write=display.short),
-        title=f"Macro accuracy against {name}", limits=[("limit", limit / scale)] if limit else (),
+        marks, Axis(unit, write=display.short), Axis(score.axis, write=display.short),
+        title=f"{score.heading} against {name}", limits=[("limit", limit / scale)] if limit else (),
         description="Systems on the front are filled and joined; the table has the numbers.",
     )  # fmt: skip
     return Chart(drawn, "costs")
@@ -123,7 +125,7 @@ def _table(
 ) -> Table:
     columns = (
         Column("system", "System", number=False),
-        Column("macro_accuracy", "Macro accuracy, %", "up"),
+        Column(measures.main(board).name, measures.main(board).title, "up"),
         Column("macs", "MACs", "down"),
         Column("bytes", "Bytes", "down"),
         *((Column("seconds", "Time a clip", "down"),) if TIME in fronts else ()),
@@ -135,7 +137,7 @@ def _table(
         lines.append(
             (
                 Field(row.name, href=between(path, places.system(board, row))),
-                figure(row.macro_accuracy, evidence.get(row.slug, NONE).mean),
+                figure(row.main, evidence.get(row.slug, NONE).mean),
                 cost(one.macs, _limit(board, "MACs"), decisive=one.decisive_macs),
                 cost(one.parameter_bytes, _limit(board, "bytes")),
                 *((_clip_time(row, board),) if TIME in fronts else ()),
@@ -157,7 +159,7 @@ def _budget(rows: Sequence[Row], board: Board, path: str, places: Places) -> tup
     columns = (
         Column("share", "Share of both limits", number=False),
         Column("first", "First system", number=False),
-        Column("macro_accuracy", "Macro accuracy, %", "up"),
+        Column(measures.main(board).name, measures.main(board).title, "up"),
         Column("systems", "Systems within"),
     )
     lines = []
@@ -168,6 +170,6 @@ def _budget(rows: Sequence[Row], board: Board, path: str, places: Places) -> tup
         ]  # fmt: skip
         best = max(within, key=_accuracy, default=None)
         name = Field(best.name, href=between(path, places.system(board, best))) if best else Field("nobody", "")
-        accuracy = figure(best.macro_accuracy if best else None)
+        accuracy = figure(best.main if best else None)
         lines.append((Field(f"{share:.0%}", share), name, accuracy, Field(display.count(len(within)), len(within))))
     return (Table("budget", "The most accurate system within a part of the limits", columns, tuple(lines)),)

@@ -74,8 +74,8 @@ def test_intervals_are_around_the_mean_over_folds_and_around_each_fold(tmp_path:
     for row in board.ranked:
         own = found[row.slug]
         assert own.mean is not None
-        assert row.macro_accuracy is not None
-        assert own.mean.value == pytest.approx(row.macro_accuracy.value)
+        assert row.main is not None
+        assert own.mean.value == pytest.approx(row.main.value)
         for split, mean in row.by_split.items():
             assert own.splits[split].value == pytest.approx(mean.value)
             assert own.splits[split].low <= mean.value <= own.splits[split].high

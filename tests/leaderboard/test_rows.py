@@ -24,7 +24,7 @@ def test_one_seed_has_no_spread() -> None:
 
 def test_the_mean_of_splits_weighs_splits_equally_however_many_seeds_they_have() -> None:
     made = [result(macro_accuracy=0.2, split="5"), *(result(macro_accuracy=0.6, split="10", seed=n) for n in range(3))]
-    mean = gather(cells(*made), ["5", "10"]).macro_accuracy
+    mean = gather(cells(*made), ["5", "10"]).main
     assert mean is not None
     assert mean.value == pytest.approx(0.4)
     assert mean.spread is None, "seeds that some split lacks have no mean over the splits"
@@ -37,20 +37,20 @@ def test_the_spread_of_the_mean_of_splits_is_that_of_the_seeds_own_means() -> No
         result(macro_accuracy=0.6, split="10", seed=0),
         result(macro_accuracy=0.8, split="10", seed=1),
     ]
-    mean = gather(cells(*made), ["5", "10"]).macro_accuracy
+    mean = gather(cells(*made), ["5", "10"]).main
     assert mean is not None
     assert mean.spread == pytest.approx(math.sqrt(0.02)), "of the means 0.4 and 0.6"
 
 
 def test_splits_that_the_ranking_is_not_over_count_only_for_themselves() -> None:
     row = gather(cells(result(macro_accuracy=0.1, split="5"), result(macro_accuracy=0.5, split="100")), ["100"])
-    assert row.macro_accuracy is not None
-    assert row.macro_accuracy.value == row.by_split["100"].value == 0.5
+    assert row.main is not None
+    assert row.main.value == row.by_split["100"].value == 0.5
     assert row.groups["seen"] == 0.5
 
 
 def test_a_row_that_lacks_a_split_has_no_mean_of_splits() -> None:
-    assert gather(cells(result(split="5")), ["5", "10"]).macro_accuracy is None
+    assert gather(cells(result(split="5")), ["5", "10"]).main is None
 
 
 def test_the_worst_device_is_that_of_the_means_over_seeds() -> None:
