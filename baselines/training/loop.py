@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from baselines.training.objective import held_out_scores
 from baselines.training.recipe import Averaging, Recipe
 from baselines.training.records import Record
 from baselines.training.schedules import Plateau
+from baselines.training.scores import held_out_scores
 from harness.contract import Batch, Classifier, Mistake, Run, TrainingData
 
 Losses = Mapping[str, Tensor]
@@ -41,6 +41,9 @@ LOOKED_AT_EVERY = 32
 """Steps between two looks at the losses of an accelerator: each look waits for it."""
 
 SECONDS_BETWEEN_REPORTS = 1.0
+
+CLIPS_WEIGHED_AT_ONCE = 65_536
+"""Rows of (clips, classes) labels that are numbers at the same time: of millions they would fill the memory."""
 
 
 @dataclass
@@ -93,13 +96,14 @@ def fit(
     """Trains the classifier's network in place; `objective` gives the losses of a batch.
 
     A checkpoint is kept after every epoch: a run that was interrupted goes on from there to the same weights, bit for
-    bit on a CPU. `run.work` gets metrics.csv and TensorBoard events. Raises `Mistake` where a loss is no number, with
-    the batch named, and where the recipe wants held-out scores and holds nothing out.
+    bit on a CPU. After every epoch it is scored on the clips that the publisher of the data keeps for choosing, else on
+    those that the recipe holds out. `run.work` gets metrics.csv and TensorBoard events. Raises `Mistake` where a loss
+    is no number, with the batch named, and where the recipe wants such scores and there are no clips for them.
     """
-    held = None
-    if recipe.holdout:
+    held = data.validation
+    if held is None and recipe.holdout:
         data, held = data.holdout(recipe.holdout, run.seed)
-    _require_scores(recipe)
+    _require_scores(recipe, held)
     training = _begun(classifier.network, run, recipe)
     state = run.load()
     if state is not None:
@@ -122,9 +126,9 @@ def fit(
     _take_home(training, recipe)
 
 
-def _require_scores(recipe: Recipe) -> None:
+def _require_scores(recipe: Recipe, held: TrainingData | None) -> None:
     needs = recipe.keep == "best" or isinstance(recipe.schedule, Plateau)
-    if needs and not recipe.holdout:
+    if needs and held is None:
         problem = "The best epoch, or a plateau, is found on held-out clips, and the recipe holds none out."
         raise Mistake("training.holdout", problem, "Set holdout to a share of the training list, such as 0.1.")
 
@@ -232,8 +236,8 @@ def class_weights(labels: Tensor) -> Tensor:
     Clips with several labels (clips, classes) weigh the sum of their classes' weights, as in AST and PSLA.
     """
     if labels.dim() == 2:
-        per_class = 1 / labels.double().sum(0).clamp(min=1)
-        return labels.double() @ per_class
+        per_class = 1 / labels.sum(0).clamp(min=1).double()
+        return torch.cat([part.double() @ per_class for part in torch.split(labels, CLIPS_WEIGHED_AT_ONCE)])
     counts = torch.bincount(labels)
     return 1 / counts[labels].double()
 

@@ -101,19 +101,3 @@ def _require_clean_targets(steps: Steps, distillation: Distillation | None) -> N
     if distillation and distillation.teaching != "consistent" and any(step.kind == "mixup" for step in steps):
         problem = "Clips are mixed, and a teacher that hears clean clips has nothing to say of a mixture."
         raise Mistake("distillation.mixup", problem, 'Set teaching to "consistent", or take mixup out.')
-
-
-@torch.no_grad()
-def held_out_scores(classifier: Classifier, data: TrainingData, activation: Activation = "softmax") -> dict[str, float]:
-    """Scores of the classifier as it is: "held_out_loss" and "score".
-
-    The score is the accuracy for one label a clip, the negative loss for several.
-    """
-    training = classifier.network.training
-    classifier.eval()
-    parts = [(classifier(batch.waveforms).float().cpu(), batch.labels.cpu()) for batch in data.batches(256)]
-    classifier.network.train(training)
-    logits, labels = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
-    loss = float(label_loss(logits, labels, activation))
-    right = float((logits.argmax(1) == labels).double().mean()) if activation == "softmax" else -loss
-    return {"held_out_loss": loss, "score": right}

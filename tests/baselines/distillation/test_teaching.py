@@ -67,6 +67,7 @@ class Data:
     labels = torch.zeros(0)
     segments: tuple[str, ...] = ()
     locations: tuple[str, ...] = ()
+    validation: None = None
 
     def __init__(self, clips: tuple[int, ...] = tuple(range(8))) -> None:
         every = torch.randn(20, 900, generator=torch.Generator().manual_seed(3))

@@ -28,6 +28,7 @@ class Data:
         self.names = tuple(f"clip-{row}.wav" for row in rows.tolist())
         self.devices = ("a",) * len(rows)
         self.locations = self.segments = tuple(f"lyon-{row // 4}" for row in rows.tolist())
+        self.validation: Data | None = None
         self.asked: list[Tensor] = []
 
     def __len__(self) -> int:

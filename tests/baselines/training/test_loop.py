@@ -187,6 +187,25 @@ def test_the_best_epoch_is_found_on_held_out_clips_of_the_training_list(tmp_path
     assert same(student.network.state_dict(), scored[3][1])
 
 
+def test_the_list_that_the_publisher_keeps_for_choosing_takes_the_place_of_what_would_be_held_out(
+    tmp_path: Path,
+) -> None:
+    data, run, student = Data(torch.arange(30)), Run(tmp_path), classifier()
+    data.validation = Data(torch.arange(30, 40))
+    recipe = Recipe(**(BASE | {"holdout": 0.3, "keep": "best", "epochs": 2}))
+    scored: list[tuple[str, ...]] = []
+
+    def score(_: Classifier, clips: TrainingData) -> dict[str, float]:
+        scored.append(clips.names)
+        return {"score": 0.0}
+
+    losses = objective(student, recipe, (), data, run, 2)  # type: ignore[arg-type]
+    fit(student, losses, data, run, recipe, score=score)  # type: ignore[arg-type]
+    assert scored == [data.validation.names] * 2
+    learned = {row for rows in data.asked for row in rows.tolist()}
+    assert learned == set(range(30))
+
+
 @pytest.mark.parametrize("knobs", [{"keep": "best"}, {"schedule": Plateau()}])
 def test_what_needs_held_out_clips_is_refused_without_them(tmp_path: Path, knobs: dict[str, Any]) -> None:
     with pytest.raises(Mistake, match="holds none out"):
