@@ -22,9 +22,15 @@ class Gatherer:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # nothing writes to it
             self._shards = [torch.from_numpy(shard) for shard in waveforms.shards]
+        self._waveforms = waveforms
         self._clips_per_shard = waveforms.clips_per_shard
         self._scales = torch.from_numpy(np.array(scales))
         self.samples = waveforms.samples
+
+    @property
+    def mapped(self) -> bool:
+        """Whether clips lie in mapped memory; else each is read from disk."""
+        return self._waveforms.mapped
 
     def scales(self, rows: Tensor) -> Tensor:
         """(batch,) float32."""
@@ -32,6 +38,8 @@ class Gatherer:
 
     def steps(self, rows: Tensor) -> Tensor:
         """(batch, samples) as they are stored."""
+        if not self._waveforms.mapped:
+            return torch.from_numpy(self._waveforms.read(rows.tolist()))
         if len(self._shards) == 1:
             return torch.index_select(self._shards[0], 0, rows)
         clips_per_shard = self._clips_per_shard

@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -53,11 +54,33 @@ class Shard:
 
 
 class Waveforms:
-    """The waveforms of a store by row: (clips, samples), from one memory map a shard."""
+    """The waveforms of a store by row: (clips, samples), from one memory map a shard.
 
-    def __init__(self, shards: list[NDArray[Any]]) -> None:
+    Mapped memory counts as the process's own while it is used. A store of several shards is larger than that is good
+    for: with the `files` of its shards, `read` takes each clip with one call, and the system does the caching.
+    """
+
+    def __init__(self, shards: list[NDArray[Any]], files: Sequence[Path] = ()) -> None:
         self.shards = shards
+        self.files = files
         self.clips_per_shard = max(1, len(shards[0])) if shards else 1
+
+    @property
+    def mapped(self) -> bool:
+        """Whether clips are best taken from the map."""
+        return len(self.files) <= 1
+
+    def read(self, rows: Sequence[int]) -> NDArray[Any]:
+        """(clips, samples) of some rows, read from the files; raises OSError where one is shorter than its map."""
+        found = np.empty((len(rows), self.samples), dtype=self.shards[0].dtype)
+        for values, row in zip(found, rows, strict=True):
+            number, place = divmod(row, self.clips_per_shard)
+            with self.files[number].open(
+                "rb", buffering=0
+            ) as file:
+                if os.preadv(file.fileno(), [values.data], place * values.nbytes) != values.nbytes:
+                    raise OSError(f"{self.files[number]} is shorter than it was")
+        return found
 
     def __getitem__(self, row: int) -> NDArray[Any]:
         """(samples,) of one clip."""
@@ -111,7 +134,7 @@ class Layout(Record):
         """(clips, samples) int16 or float32, memory mapped."""
         kind = STEP_TYPES[self.kind]
         maps = [self._map(shard.name, kind, (shard.stop - shard.start, self.samples)) for shard in self.shards]
-        return Waveforms(maps)
+        return Waveforms(maps, [self.folder / shard.name for shard in self.shards])
 
     def scales(self) -> NDArray[np.float32]:
         """(clips,) float32: what a step is worth; 0 where a clip is not packed."""

@@ -145,8 +145,10 @@ class StoredData:
         return found.float() if found.dim() == 2 else found
 
     def _epoch(self, parts: list[Tensor]) -> Iterator[Batch]:
-        if self._device.type == "cpu":
+        if self._device.type == "cpu" and self._store.mapped:
             return (Batch(self._store.floats(self._rows[part]), self._labels(part), part) for part in parts)
+        if self._device.type == "cpu":
+            return self._prefetched(parts)
         if self._resident is None and self._fits():
             self._resident = self._moved()
         return self._prefetched(parts) if self._resident is None else self._from(self._resident, parts)

@@ -277,3 +277,58 @@ def test_an_error_in_the_thread_that_reads_ahead_is_raised_where_it_trains() -> 
     data = stored(clips(6))
     with pytest.raises(IndexError):
         list(data._prefetched([torch.tensor([0]), torch.tensor([99])]))
+
+
+def multi_label(count: int) -> ClipList:
+    labels = np.random.default_rng(0).random((count, 4)) < 0.4
+    return ClipList(**{**vars(clips(count)), "labels": labels})
+
+
+def test_clips_with_several_labels_come_with_a_number_for_each() -> None:
+    chosen = multi_label(15)
+    for batch in stored(chosen).batches(4, seeded()):
+        assert batch.labels.dtype == torch.float32
+        assert torch.equal(batch.labels, torch.from_numpy(chosen.labels)[batch.rows].float())
+
+
+def test_of_clips_with_several_labels_a_fraction_of_all_locations_is_held_out() -> None:
+    chosen = multi_label(40)
+    rest, held = stored(chosen).holdout(0.25, 3)
+    assert not set(rest.locations) & set(held.locations)
+    assert len(set(held.locations)) == round(0.25 * len(set(chosen.locations.tolist())))
+
+
+def test_the_list_for_choosing_goes_with_every_part_of_the_training_clips() -> None:
+    whole = stored(clips(12))
+    data = StoredData(clips(12), whole._store, 8000, CPU, validation=stored(clips(3)))
+    assert data.validation is not None
+    assert data.take([0, 1]).validation is data.validation
+    assert data.holdout(0.3)[0].validation is data.validation
+
+
+@pytest.mark.parametrize("shards", [1, 3, 4])
+def test_clips_read_from_several_files_are_those_of_one(tmp_path: Path, shards: int) -> None:
+    steps = np.random.default_rng(0).integers(-99, 99, (STORED, SAMPLES), dtype=np.int16)
+    parts = [steps[start : start + -(-STORED // shards)] for start in range(0, STORED, -(-STORED // shards))]
+    files = [tmp_path / f"{number}.bin" for number in range(len(parts))]
+    for file, part in zip(files, parts, strict=True):
+        file.write_bytes(part.tobytes())
+    maps = [np.memmap(file, "<i2", "r", shape=part.shape) for file, part in zip(files, parts, strict=True)]
+    scales = np.full(STORED, 0.5, dtype=np.float32)
+    read, whole = Waveforms(list(maps), files), Waveforms([steps])
+    assert read.mapped == (shards == 1)
+    one, other = (StoredData(clips(20), Gatherer(each, scales), 8000, CPU) for each in (read, whole))
+    for batch, expected in zip(one.batches(6, seeded()), other.batches(6, seeded()), strict=True):
+        assert torch.equal(batch.waveforms, expected.waveforms)
+        assert torch.equal(batch.rows, expected.rows)
+
+
+def test_a_shard_that_became_shorter_is_an_error_and_no_silence(tmp_path: Path) -> None:
+    files = [tmp_path / "0.bin", tmp_path / "1.bin"]
+    for file in files:
+        file.write_bytes(bytes(20 * SAMPLES * 2))
+    waveforms = Waveforms([np.memmap(file, "<i2", "r", shape=(20, SAMPLES)) for file in files], files)
+    files[1].write_bytes(bytes(30))
+    data = StoredData(clips(20), Gatherer(waveforms, np.ones(STORED, np.float32)), 8000, CPU)
+    with pytest.raises(OSError, match="shorter than it was"):
+        list(data.batches(4))
