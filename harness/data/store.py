@@ -75,9 +75,7 @@ class Waveforms:
         found = np.empty((len(rows), self.samples), dtype=self.shards[0].dtype)
         for values, row in zip(found, rows, strict=True):
             number, place = divmod(row, self.clips_per_shard)
-            with self.files[number].open(
-                "rb", buffering=0
-            ) as file:
+            with self.files[number].open("rb", buffering=0) as file:
                 if os.preadv(file.fileno(), [values.data], place * values.nbytes) != values.nbytes:
                     raise OSError(f"{self.files[number]} is shorter than it was")
         return found

@@ -85,6 +85,10 @@ QUESTIONS = (
         "S1 whose teachers hear features of their own against S1, whose teachers hear the student's",
         "data_efficient_cpm/S1-own", "data_efficient_cpm/S1", "100", None, "macro accuracy",
     ),
+    Question(
+        "S1 whose teachers hear features of their own against its baseline, all training clips",
+        "data_efficient_cpm/S1-own", "data_efficient_cpm/baseline", "100", None, "macro accuracy",
+    ),
 )  # fmt: skip
 
 
