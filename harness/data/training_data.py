@@ -199,7 +199,8 @@ class StoredData:
             except Exception as error:  # noqa: BLE001 - carried to the thread that trains, and raised there
                 queue.put(error)
 
-        Thread(target=read, daemon=True).start()
+        reader = Thread(target=read, daemon=True)
+        reader.start()
         try:
             while (item := queue.get()) is not None:
                 if isinstance(item, Exception):
@@ -207,5 +208,7 @@ class StoredData:
                 yield item
         finally:
             stopped.set()
-            while not queue.empty():
-                queue.get_nowait()
+            while reader.is_alive():  # it may wait for room to leave a last batch in
+                while not queue.empty():
+                    queue.get_nowait()
+                reader.join(0.01)

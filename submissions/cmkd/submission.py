@@ -170,7 +170,10 @@ class Together(Network):
 
 
 def build(config: Config, task: Task) -> Classifier:
-    """The untrained system."""
+    """The untrained system; raises `Mistake` for the loss of one label a clip where clips have several."""
+    if task.multi_label and config.loss == "softmax":
+        problem = 'Clips of this track have several labels each, and the loss "softmax" is for one.'
+        raise Mistake("config.loss", problem, 'Set loss to "sigmoid", or choose a preset that does.')
     return System(config, task)
 
 

@@ -2,8 +2,8 @@
 
 python -m tests.benchmarks.audioset_tasks make|read|fed FOLDER CLIPS
 
-100,000 clips of ten seconds are 32 GB at 16 kHz: more than the memory of most machines, so that shuffled clips come from
-the disk. The store is written as packing would leave it, of made noise and made labels.
+100,000 clips of ten seconds are 32 GB at 16 kHz: more than the memory of most machines, so that shuffled clips come
+from the disk. The store is written as packing would leave it, of made noise and made labels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +67,8 @@ def data(folder: Path, clips: int) -> StoredData:
     return StoredData(listed, Gatherer(place.waveforms(), place.scales()), RATE, torch.device("cpu"))
 
 
-def batches(folder: Path, clips: int) -> Iterator[Batch]:
-    return data(folder, clips).batches(BATCH, torch.Generator().manual_seed(0))
+def batches(folder: Path, clips: int) -> Generator[Batch]:
+    yield from data(folder, clips).batches(BATCH, torch.Generator().manual_seed(0))
 
 
 def read(folder: Path, clips: int) -> dict[str, float]:
@@ -79,6 +79,7 @@ def read(folder: Path, clips: int) -> dict[str, float]:
     for _ in range(READ_STEPS):
         next(source)
     seconds, after = time.perf_counter() - start, psutil.disk_io_counters()
+    source.close()
     assert before is not None
     assert after is not None
     read_bytes = after.read_bytes - before.read_bytes
@@ -106,6 +107,7 @@ def fed(folder: Path, clips: int) -> dict[str, float]:
         loss.backward()
         optimiser.step()
         trained.append(time.perf_counter() - start)
+    source.close()
     return {
         "share_waiting": sum(waited[1:]) / sum(trained[1:]),
         "median_wait_ms": 1000 * float(np.median(waited[1:])),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -123,6 +124,25 @@ def test_each_teaches_the_other(tmp_path: Path, teacher: str, student: str, sett
     assert all(torch.equal(value, before[name]) for name, value in taught.state_dict().items())
     assert any(not torch.equal(value, weights[name]) for name, value in trained.network.state_dict().items())
     assert MODULE.predict(trained, Clips(torch.randn(3, 4800), 16000)).shape == (3, 2)
+
+
+def test_a_clip_may_have_several_labels(tmp_path: Path) -> None:
+    task, run, data = replace(PAIR, multi_label=True), made.Run(tmp_path), Data()
+    taught = built("cnn", task, **SHORT, loss="sigmoid").eval()
+    run.teachers = {"cnn": teacher_of(taught)}
+    data.labels = (torch.rand(40, 2, generator=torch.Generator().manual_seed(0)) < 0.6).float()
+    one = built("cnn-to-ast", task, **SHORT, loss="sigmoid", sampling="balanced", keep="best")
+    data.validation = Data(torch.arange(8))
+    data.validation.labels = data.labels[:8]
+    MODULE.train(one, data, run)
+    told = run.reports[-1][2]
+    assert 0 < told["score"] <= 1
+    assert told["distillation_loss"] > 0
+
+
+def test_the_loss_of_one_label_is_refused_where_clips_have_several() -> None:
+    with pytest.raises(Mistake, match="several labels each"):
+        built("cnn", replace(PAIR, multi_label=True), **SHORT)
 
 
 def test_the_loss_is_equation_1_at_the_teacher_s_temperature(tmp_path: Path) -> None:
