@@ -214,7 +214,7 @@ class _System:
             return ()
         columns = (
             Column("class", "Class", number=False),
-            Column("positives", "Clips", "up"),
+            Column("positives", "Clips"),
             Column("average_precision", "Average precision, %", "up"),
             Column("auc", "AUC, %", "up"),
         )
