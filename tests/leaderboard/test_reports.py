@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import runpy
-from pathlib import Path
+
+import pytest
 
 from tests.conftest import PROJECT
 
+STUDIES = PROJECT / "reports/studies"
 
-def test_the_report_on_learning_is_that_of_the_results_that_are_kept() -> None:
-    script = runpy.run_path(str(PROJECT / "reports/studies/learning.py"))
-    kept = (PROJECT / "reports/studies/learning.md").read_text(encoding="utf-8")
-    assert script["main"]([Path(PROJECT / "reports/results")]) == kept
+
+@pytest.mark.parametrize(("script", "report"), [("learning.py", "learning.md")])
+def test_a_report_is_that_of_the_results_that_are_kept(
+    script: str, report: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(STUDIES)
+    written = runpy.run_path(str(STUDIES / script))["main"]([PROJECT / "reports/results"])
+    assert written == (STUDIES / report).read_text(encoding="utf-8")
