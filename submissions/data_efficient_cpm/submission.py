@@ -33,8 +33,8 @@ class Config(Recipe):
     `start` names the needed system whose weights the student begins with (its pre-training on the split). `responses`
     is MicIRP's folder; `made_responses` makes as many instead, for demonstrations; `responses_without` are left out (a
     track may have made its devices with them). `variant="paper"`: what the text says where the code does otherwise
-    (README.md). `passt_checkpoint`: PaSST's AudioSet weights, without which it starts from nothing. `audioset` is for
-    pre-training the student on AudioSet, which this project cannot read yet.
+    (README.md). `passt_checkpoint`: PaSST's AudioSet weights, without which it starts from nothing. `audioset`: a
+    file of the student's own weights from AudioSet, which the system `on-audioset` learns and `export` writes.
     """
 
     model: Literal["cpm", "cpr", "passt"] = "cpm"
@@ -80,6 +80,10 @@ class Config(Recipe):
         changed = {"optimiser": "adam", "weight_decay": 1e-3, "augmentations": steps, "distillation": teaching}
         return self.model_copy(update=changed)
 
+    def first_weights(self) -> Path | None:
+        """The file of weights from AudioSet that the network begins with."""
+        return {"cpm": self.audioset, "cpr": None, "passt": self.passt_checkpoint}[self.model]
+
     def frontend(self) -> MelSettings:
         """Of the network's features: the text has another one for CP-ResNet."""
         of_text = self.variant == "paper" and self.model == "cpr"
@@ -110,9 +114,6 @@ class System(Classifier):
 
 def build(config: Config, task: Task) -> Classifier:
     """The untrained system; the student's weights are 16 bit when it is tested."""
-    if config.audioset is not None:
-        problem = "The student cannot be pre-trained on AudioSet: this project has no reader of AudioSet yet."
-        raise Mistake("config.audioset", problem, "Leave audioset out.")
     return _as_tested(System(config, task))
 
 
@@ -125,14 +126,15 @@ def train(classifier: System, data: TrainingData, run: Run) -> Classifier:
             problem = f'The system starts from "{config.start}", which it does not need.'
             raise Mistake("config.start", problem, "Name a system of `needs`.")
         classifier.network.load_state_dict(run.teachers[config.start].classifier.network.state_dict())
-    elif config.model == "passt" and config.passt_checkpoint is not None:
-        load_pretrained(cast("Network", classifier.network), config.passt_checkpoint)
+    elif (weights := config.first_weights()) is not None:
+        load_pretrained(cast("Network", classifier.network), weights)
     responses = config.responses
     if responses is None and config.made_responses:
         responses = make_responses(run.work / "responses", config.made_responses, classifier.sample_rate)
     steps = leaving_out(config.augmentations, config.responses_without) if config.responses else config.augmentations
     losses = objective(
         classifier, config, steps, data, run, classifier.task.n_classes,
+        activation="sigmoid" if classifier.task.multi_label else "softmax",
         responses=responses, distillation=config.distillation,
     )  # fmt: skip
     fit(classifier, losses, data, run, config, finish=_as_tested)

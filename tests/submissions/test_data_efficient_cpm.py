@@ -48,12 +48,6 @@ def test_ensembles_are_the_report_s() -> None:
         assert torch.allclose(found, one, atol=1e-6)
 
 
-def test_audioset_is_refused_until_it_can_be_read(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="no reader of AudioSet yet"):
-        MODULE.build(config(READ, MODULE, "S1", None, audioset=tmp_path), TASK)
-
-
-def test_the_text_has_adam_and_filter_augment_before_the_masks() -> None:
     text = config(READ, MODULE, "S1", None, variant="paper")
     assert (text.optimiser, text.weight_decay) == ("adam", 1e-3)
     kinds = ["roll", "device_response", "filter_augment", "frequency_mask", "freq_mixstyle"]
