@@ -27,7 +27,7 @@ RANKS = "ranks"
 """The folder, in a cell's, where the processes of a training meet and leave their answers."""
 
 BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
-PATIENCE = timedelta(minutes=10)
+PATIENCE = timedelta(minutes=30)
 """How long a process waits for another one before it gives up, and the stage with it."""
 
 LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}

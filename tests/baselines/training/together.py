@@ -29,8 +29,8 @@ from harness.outcomes import Mistake, Outcome
 from harness.process import as_reason
 from tests.baselines.training.made import Frontend, Teacher
 
-CLIPS = 41
-"""In batches of 8: five and one of a single clip, of which a second process has none."""
+CLIPS = 36
+"""In batches of 7: five that two processes cannot share evenly, and one of a single clip: none for the second."""
 
 PATIENCE = 60
 TASK = TaskWords(labels=("a", "b"), clip_seconds=1.0, devices=("a",), device_revealed=False)
@@ -56,12 +56,13 @@ class Training:
 
 @dataclass
 class Trained:
-    """What is left of a training: its answer, the weights and the numbers drawn last by rank, and its folder."""
+    """What is left of a training; by rank: the weights, numbers that are drawn next, how many clips a teacher heard."""
 
     answer: Answer
     folder: Path
     weights: list[dict[str, Tensor]] = field(default_factory=list)
     drawn: list[list[Tensor]] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
 
     @property
     def metrics(self) -> list[str]:
@@ -138,6 +139,8 @@ def stage(training: Training, job: Job) -> Answer:
     torch.save(made.network.state_dict(), job.folder / f"weights-{run.rank}.pt")
     drawn = [torch.rand(4, generator=run.generator), torch.rand(4, generator=run.order), torch.rand(4)]
     torch.save(drawn, job.folder / f"drawn-{run.rank}.pt")
+    asked = sum(len(heard) for one in run.teachers.values() for heard in one.heard)  # type: ignore[attr-defined]
+    (job.folder / f"asked-{run.rank}").write_text(str(asked))
     return Answer(outcome=Outcome.OK)
 
 
@@ -165,5 +168,6 @@ def trained(folder: Path, training: Training, processes: int, *, anew: bool = Tr
     found = Trained(answer, folder)
     if answer.outcome is Outcome.OK:
         found.weights = [torch.load(folder / f"weights-{rank}.pt") for rank in range(processes)]
+        found.asked = [int((folder / f"asked-{rank}").read_text()) for rank in range(processes)]
         found.drawn = [torch.load(folder / f"drawn-{rank}.pt") for rank in range(processes)]
     return found
