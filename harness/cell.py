@@ -178,6 +178,7 @@ def _job(stage: Literal["train", "predict"], ready: Ready, ground: Ground, *, li
         device=ground.choice.device,
         seed=cell.seed,
         batch_size=ground.track.batch_size,
+        processes=cell.system.processes if stage == "train" else 1,
         training=_training_files(ready, ground) if stage == "train" and listed else None,
         teachers=_teacher_files(ready, ground) if stage == "train" else {},
         test=ready.test.place if stage == "predict" else None,
@@ -271,6 +272,7 @@ def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mappi
     weights = next((answer.weights for answer in answers.values() if answer.weights), None)
     accelerator = next((answer.accelerator for answer in answers.values() if answer.accelerator), None)
     origin = provenance.describe(ground.typed_in)
+    hardware = {**origin.hardware, "accelerator": accelerator, **cell.system.together()}
     return Result(
         key=key,
         identity=cell.identity,
@@ -290,7 +292,7 @@ def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mappi
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=_command(cell, ground),
         digests=found.model_copy(update={"weights": weights}),
-        provenance=origin.model_copy(update={"hardware": {**origin.hardware, "accelerator": accelerator}}),
+        provenance=origin.model_copy(update={"hardware": hardware}),
         stages={stage: _stage_record(answer) for stage, answer in answers.items()},
         complexity=complexities[-1] if complexities else None,
         figures=cell.system.check.figures,

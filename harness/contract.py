@@ -99,12 +99,15 @@ class Batch:
 
     `waveforms` (batch, samples) float32, `labels` (batch,) int64 in the order of `Task.labels`, or (batch, classes)
     float32 of 0 and 1 where the task is multi-label; `rows` (batch,) int64, the clips' rows in their `TrainingData`,
-    for looking up what belongs to a clip: `data.names[row]`, `data.devices[row]`.
+    for looking up what belongs to a clip: `data.names[row]`, `data.devices[row]`. `weight` is the part of the whole
+    batch that these clips are, less than 1 where several processes share it: the sum over the processes of weight times
+    mean loss is the mean loss of the whole batch.
     """
 
     waveforms: Tensor
     labels: Tensor
     rows: Tensor
+    weight: float = 1.0
 
 
 class TrainingData(Protocol):
@@ -133,11 +136,16 @@ class TrainingData(Protocol):
         *,
         drop_last: bool = False,
         weights: Tensor | None = None,
+        rank: int = 0,
+        processes: int = 1,
     ) -> Iterator[Batch]:
         """One epoch of batches on the run's device: shuffled by `generator`, in list order without one.
 
         With `weights` (clips,), as many clips as there are, drawn with replacement, each in proportion to its weight.
-        Raises `Mistake` where the track names no training list.
+        `rank` of `processes` gets its share of every batch: with generators in the same state, the shares of all make
+        up the batches that one process would get. Shares differ by one clip at most; one that would be empty is a clip
+        of weight 0, so that every process takes the same steps. Raises `Mistake` where the track names no training
+        list.
         """
 
     def holdout(self, fraction: float, seed: int = 0) -> tuple[TrainingData, TrainingData]:
@@ -167,11 +175,21 @@ class Run(Protocol):
     seeded by the same number). `work` is a folder that only this cell writes to and that survives an interruption.
     `teachers` holds what the system's `needs` names: "cpr" for a teacher of the same seed as this cell, "cpr@0" where
     the seeds are listed.
+
+    A system with `processes = N` in submission.toml is trained by N processes, each of which calls `build` and `train`;
+    torch.distributed is set up between them. `rank` is 0 to N - 1, `device` an accelerator of its own. `generator` and
+    the global generators draw other numbers in each process, `order` the same in all: shuffle with it, and with nothing
+    else (`data.batches(size, run.order, rank=run.rank, processes=run.processes)`). In one process `order` is
+    `generator`. Every process has a `work` of its own. What `train` returns in process 0 is kept, and only what process
+    0 tells of progress and snapshots.
     """
 
     device: torch.device
     seed: int
+    rank: int
+    processes: int
     generator: torch.Generator
+    order: torch.Generator
     work: Path
     teachers: Mapping[str, Teacher]
 
@@ -179,7 +197,11 @@ class Run(Protocol):
         """Shows `done` of `total` (epochs, mostly) and the latest metrics."""
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Keeps a checkpoint, whole or not at all; the generators' states are kept with it."""
+        """Keeps a checkpoint, whole or not at all; the generators' states are kept with it.
+
+        Of several processes all call it, and wait for each other; kept are the state of process 0 and the generators of
+        all. Raises `Mistake` where their `order` is no longer the same.
+        """
 
     def load(self) -> dict[str, Any] | None:
         """The last checkpoint of this same cell, with the generators set as they were, or None."""

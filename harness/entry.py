@@ -75,7 +75,8 @@ class System(Record):
     """One configuration of an entry: its fields override the defaults of `Config`.
 
     A teacher need not keep the limits and is never ranked; any system may be needed by another. One with `presets` is
-    walked unasked only where one of these is chosen: a small one for a demonstration, say.
+    walked unasked only where one of these is chosen: a small one for a demonstration, say. `processes` train it
+    together, each on an accelerator of its own, or on a share of the processor's cores.
     """
 
     title: str = ""
@@ -84,6 +85,7 @@ class System(Record):
     role: Literal["system", "teacher"] = "system"
     presets: tuple[Name, ...] = ()
     needs: Annotated[tuple[Need, ...], BeforeValidator(_by_name)] = ()
+    processes: int = Field(default=1, ge=1)
 
 
 class Submission(Record):

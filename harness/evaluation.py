@@ -147,6 +147,7 @@ def _checked(
         task=words,
         edition=cell.edition_of(node.entry.system(node.name), track),
         device=choice.device,
+        processes=node.entry.system(node.name).processes,
         planning=planning,
     )
     answer = _known_check(job)

@@ -47,6 +47,7 @@ class Grid(Record):
     presets: tuple[str, ...] = ()
     config: dict[str, Any] = Field(default_factory=dict)
     needs: tuple[str | dict[str, Any], ...] = ()
+    processes: int = 1
 
     @model_validator(mode="after")
     def _names_its_axes(self) -> Self:
@@ -81,6 +82,7 @@ class Grid(Record):
                     "presets": self.presets,
                     "config": self._config(chosen),
                     "needs": [need for template in self.needs for need in _needs(template, chosen)],
+                    "processes": self.processes,
                 },
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,7 +55,8 @@ class Job(Record):
 
     `typed_in` is the folder the command was typed in, for paths in the settings; `test_devices` are given on tracks
     that reveal them. `edition` is None where no limits hold: on tracks without them, and for teachers. `planning`:
-    files that the settings name need not be there.
+    files that the settings name need not be there. `processes` train the system; `rank` is that of one of several, None
+    for who starts them and where there is one.
     """
 
     stage: Stage
@@ -67,12 +69,19 @@ class Job(Record):
     device: Literal["cpu", "cuda"]
     seed: int = 0
     batch_size: int = 256
+    processes: int = 1
+    rank: int | None = None
     training: TrainingFiles | None = None
     teachers: dict[str, TeacherFiles] = Field(default_factory=dict)
     test: Layout | None = None
     test_devices: tuple[str, ...] | None = None
     planning: bool = False
     channel: ChannelFiles | None = None
+
+    @property
+    def torch_device(self) -> str:
+        """What torch calls the device: each of several processes has an accelerator of its own."""
+        return f"cuda:{self.rank}" if self.device == "cuda" and self.rank is not None else self.device
 
     @property
     def answer_file(self) -> Path:
@@ -110,6 +119,18 @@ class Answer(Record):
     work_seconds: float = 0.0
     seconds: float = 0.0
     peak_memory_bytes: int = 0
+
+
+def silent_end(job: Job, who: str, code: int) -> Answer:
+    """What the end of a process says that left no answer; `code` is its exit status, negative for a signal."""
+    log = f"The whole text is in {job.log_file.name}."
+    if code == -signal.SIGKILL:
+        problem = f"{who} was killed, most likely by the system for want of memory."
+        reason = Reason(rule="stage.memory", problem=problem, remedy="Use smaller batches, or free some memory.")
+        return Answer(outcome=Outcome.OUT_OF_MEMORY, reason=reason)
+    how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
+    problem = f"{who} ended {how} and left no answer."
+    return Answer(outcome=Outcome.CRASHED, reason=Reason(rule="stage.crashed", problem=problem, remedy=log))
 
 
 WORK = "work"

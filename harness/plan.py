@@ -71,6 +71,15 @@ class System:
     def title(self) -> str:
         return f"{self.entry.name}/{self.name}"
 
+    @property
+    def processes(self) -> int:
+        """How many processes train it together."""
+        return self.entry.system(self.name).processes
+
+    def together(self) -> dict[str, int]:
+        """What keys and records say of its processes: nothing where there is one, as before there could be more."""
+        return {"processes": self.processes} if self.processes > 1 else {}
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -258,6 +267,7 @@ def key(cell: Cell, track: Track, found: Digests, device: str) -> str:
             "rules": rules(track),
             "seed": cell.seed,
             "device": device,
+            **cell.system.together(),
         }
     )
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from harness import machine
 from harness.files import write_bytes
-from harness.job import Answer, Job
+from harness.job import Answer, Job, silent_end
 from harness.lifeline import adopt_orphans
 from harness.nursery import Child, Nursery, NurseryDied
 from harness.outcomes import Mistake, Outcome
@@ -196,18 +196,7 @@ def read_answer(job: Job, watch: Watch) -> Answer:
     try:
         return Answer.model_validate_json(job.answer_file.read_bytes())
     except (OSError, ValidationError):
-        return _silent_end(job, watch.status or 0)
-
-
-def _silent_end(job: Job, code: int) -> Answer:
-    log = f"The whole text is in {job.log_file.name}."
-    if code == -signal.SIGKILL:
-        problem = f"The stage {job.stage} was killed, most likely by the system for want of memory."
-        reason = Reason(rule="stage.memory", problem=problem, remedy="Use smaller batches, or free some memory.")
-        return Answer(outcome=Outcome.OUT_OF_MEMORY, reason=reason)
-    how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
-    problem = f"The stage {job.stage} ended {how} and left no answer."
-    return Answer(outcome=Outcome.CRASHED, reason=Reason(rule="stage.crashed", problem=problem, remedy=log))
+        return silent_end(job, f"The stage {job.stage}", watch.status or 0)
 
 
 def as_reason(mistake: Mistake) -> Reason:

@@ -19,6 +19,7 @@ from torchaudio.functional import resample
 from baselines.augmentations import Sample, Steps, features
 from baselines.distillation.ensembles import Ensemble, called
 from baselines.distillation.losses import Order, Reduction
+from baselines.processes import of_all
 from harness.contract import Batch, Classifier, Clips, Mistake, Run, Teacher, TrainingData
 
 
@@ -119,12 +120,18 @@ class Teachers:
         return replace(heard, x=_resampled(heard.x, heard.sample_rate, rate), sample_rate=rate)
 
     def _offline(self, name: str, data: TrainingData, run: Run) -> Tensor:
-        """Logits (clips, classes) of the clean clips of `data`, kept by clip name in `run.work`."""
+        """Logits (clips, classes) of the clean clips of `data`, kept by clip name in `run.work`.
+
+        Of several processes each asks for a share of the clips, and keeps the logits of all.
+        """
         path = run.work / f"teacher-{name}.npz"
         known = _known_logits(path)
-        if not known.keys() >= set(data.names):
-            parts = [self._of_clean(name, batch, data) for batch in data.batches(256)]
-            known = dict(zip(data.names, torch.cat(parts).numpy(), strict=True))
+        if not all(of_all(known.keys() >= set(data.names), run)):
+            batches = data.batches(256, rank=run.rank, processes=run.processes)
+            parts = [(batch.rows, self._of_clean(name, batch, data)) for batch in batches]
+            own = torch.cat([rows for rows, _ in parts]).tolist(), torch.cat([logits for _, logits in parts]).numpy()
+            shares = of_all(own, run)
+            known = {data.names[row]: one for rows, logits in shares for row, one in zip(rows, logits, strict=True)}
             _keep_logits(known, path)
         return torch.from_numpy(np.stack([known[clip] for clip in data.names]))
 

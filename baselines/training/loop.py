@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from baselines.processes import Together, of_first, sums
 from baselines.training.recipe import Averaging, Recipe
 from baselines.training.records import Record
 from baselines.training.schedules import Plateau
@@ -99,6 +101,9 @@ def fit(
     bit on a CPU. After every epoch it is scored on the clips that the publisher of the data keeps for choosing, else on
     those that the recipe holds out. `run.work` gets metrics.csv and TensorBoard events. Raises `Mistake` where a loss
     is no number, with the batch named, and where the recipe wants such scores and there are no clips for them.
+
+    Where the run has several processes, each takes its share of every batch, and their steps are those of one process
+    but for what looks at a whole batch (docs/learning.md); `score` is asked in process 0.
     """
     held = data.validation
     if held is None and recipe.holdout:
@@ -110,12 +115,12 @@ def fit(
         _require_same(recipe, state["recipe"])
         training.restore(state)
     epochs = recipe.epochs_of(len(data))
-    stepped = cast("nn.Module", torch.compile(training.network)) if recipe.compile else training.network
+    stepped = _stepped(training.network, run, recipe)
     while training.epoch < epochs:
         if before_epoch:
             before_epoch(training.epoch, epochs)
-        losses = _epoch(training, stepped, objective, data, run, recipe, epochs)
-        scores = score(classifier, held) if held is not None else {}
+        losses = sums(_epoch(training, stepped, objective, data, run, recipe, epochs), run)
+        scores = {} if held is None else of_first(partial(score, classifier, held), run)
         training.epoch += 1
         _settle_epoch(training, recipe, losses, scores)
         if training.epoch > epochs - recipe.snapshots:
@@ -150,7 +155,14 @@ def _begun(network: nn.Module, run: Run, recipe: Recipe) -> Training:
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = kind(trained, lr=recipe.learning_rate, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True)
     average = _averaged(network, recipe.averaging) if recipe.averaging else None
-    return Training(network, optimiser, average, Record(run.work))
+    return Training(network, optimiser, average, Record(run.work if run.rank == 0 else None))
+
+
+def _stepped(network: nn.Module, run: Run, recipe: Recipe) -> nn.Module:
+    """The network in the form in which steps call it."""
+    if recipe.compile:
+        network = cast("nn.Module", torch.compile(network))
+    return Together(network) if run.processes > 1 else network
 
 
 def _averaged(network: nn.Module, averaging: Averaging) -> AveragedModel:
@@ -168,18 +180,26 @@ def _epoch(
     recipe: Recipe,
     epochs: int,
 ) -> dict[str, float]:
-    """One epoch; the mean of every loss over its steps."""
+    """One epoch; the mean of every loss over its steps, of several processes this one's part of it."""
     training.network.train()
     per_epoch = recipe.steps_per_epoch(len(data))
     weights = class_weights(data.labels) if recipe.sampling == "balanced" else None
     watch = Watch(training.epoch, data)
     reported = time.monotonic()
-    for batch in data.batches(recipe.batch_size, run.generator, drop_last=recipe.drop_last, weights=weights):
+    batches = data.batches(
+        recipe.batch_size,
+        run.order,
+        drop_last=recipe.drop_last,
+        weights=weights,
+        rank=run.rank,
+        processes=run.processes,
+    )
+    for batch in batches:
         for group in training.optimiser.param_groups:
             group["lr"] = _rate(training, recipe, per_epoch, epochs)
         training.optimiser.zero_grad(set_to_none=True)
         losses = objective(stepped, batch, data)
-        losses["loss"].backward()  # type: ignore[no-untyped-call]
+        (losses["loss"] * (batch.weight * run.processes)).backward()  # type: ignore[no-untyped-call]
         if recipe.gradient_clip is not None:
             nn.utils.clip_grad_norm_(training.network.parameters(), recipe.gradient_clip)
         training.optimiser.step()
@@ -250,12 +270,14 @@ class Watch:
         self.data = data
         self.seen: list[dict[str, Tensor]] = []
         self.rows: list[Tensor] = []
+        self.weights: list[float] = []
         self.looked = 0
 
     def see(self, losses: Losses, batch: Batch) -> None:
         """Another step's losses; on a CPU they are looked at once, elsewhere every so many steps."""
         self.seen.append({name: value.detach() for name, value in losses.items()})
         self.rows.append(batch.rows)
+        self.weights.append(batch.weight)
         if losses["loss"].device.type == "cpu" or len(self.seen) % LOOKED_AT_EVERY == 0:
             self._look()
 
@@ -265,9 +287,13 @@ class Watch:
         return {name: float(value) for name, value in self.seen[-1].items()}
 
     def means(self) -> dict[str, float]:
-        """The mean of each loss over the steps so far."""
+        """The mean of each loss over the steps so far, times what the clips weighed in their batches."""
         self._look()
-        return {name: float(torch.stack([step[name] for step in self.seen]).mean()) for name in self.seen[0]}
+        weights = torch.tensor(self.weights)
+        return {
+            name: float((torch.stack([step[name] for step in self.seen]).cpu() * weights).mean())
+            for name in self.seen[0]
+        }
 
     def _look(self) -> None:
         new = self.seen[self.looked :]

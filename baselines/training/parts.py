@@ -27,7 +27,10 @@ class Parts:
         """What `fit` takes for a run: its checkpoints are kept under this name."""
         work = self.run.work / name
         work.mkdir(exist_ok=True)
-        return Part(self, name, self.run.device, self.run.seed, self.run.generator, work, self.run.teachers)
+        run = self.run
+        return Part(
+            self, name, run.device, run.seed, run.rank, run.processes, run.generator, run.order, work, run.teachers
+        )
 
     def finish(self, name: str, weights: Mapping[str, Tensor]) -> None:
         """Keeps the weights of a training that has ended; it is not begun again."""
@@ -48,7 +51,10 @@ class Part:
     name: str
     device: torch.device
     seed: int
+    rank: int
+    processes: int
     generator: torch.Generator
+    order: torch.Generator
     work: Path
     teachers: Mapping[str, Teacher]
 

@@ -14,17 +14,19 @@ Row = Mapping[str, float]
 class Record:
     """Metrics by epoch, in `<folder>/metrics.csv` and `<folder>/tensorboard`.
 
-    The file is rewritten whole, so that a resumed run has each epoch once.
+    The file is rewritten whole, so that a resumed run has each epoch once. Without a folder they are remembered only.
     """
 
-    def __init__(self, folder: Path, rows: Sequence[Row] = ()) -> None:
+    def __init__(self, folder: Path | None, rows: Sequence[Row] = ()) -> None:
         self.folder = folder
         self.rows = [dict(row) for row in rows]
-        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=len(self.rows) + 1)
+        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=len(self.rows) + 1) if folder else None
 
     def add(self, row: Row) -> None:
         """Another epoch; `row` has the same names every time."""
         self.rows.append(dict(row))
+        if self.folder is None or self._events is None:
+            return
         with (self.folder / "metrics.csv").open("w", newline="") as stream:
             writer = csv.DictWriter(stream, ["epoch", *self.rows[0]])
             writer.writeheader()
@@ -39,4 +41,5 @@ class Record:
 
     def close(self) -> None:
         """Ends the events file."""
-        self._events.close()
+        if self._events:
+            self._events.close()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import random
-import sys
 import traceback
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 import torch
 
+from harness.child import ranks
+from harness.child.kept import seed_generators
 from harness.child.stages import STAGES
-from harness.files import disk_mistake, write_bytes
+from harness.files import disk_mistake
 from harness.job import Answer, Job
 from harness.lifeline import die_with_parent
 from harness.outcomes import Mistake, Outcome, first_line
@@ -26,10 +25,8 @@ def run(job_file: Path) -> NoReturn:
     die_with_parent()
     job = Job.model_validate_json(job_file.read_bytes())
     _redirect(job)
-    write_bytes(job.answer_file, _answer(job).model_dump_json(indent=1).encode())
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    several = job.stage == "train" and job.processes > 1
+    ranks.leave(ranks.together(job, _answer) if several else _answer(job), job.answer_file)
 
 
 def _redirect(job: Job) -> None:
@@ -58,6 +55,10 @@ def _failed(job: Job, error: BaseException) -> Answer:
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         problem = f"There was not enough memory: {first_line(error)}"
         return _ended(Outcome.OUT_OF_MEMORY, "stage.memory", problem, "Use smaller batches or a smaller network.")
+    if job.rank is not None and "Timed out waiting" in str(error):
+        problem = f"A process of the stage {job.stage} waited in vain for another one."
+        remedy = "Let all of them take the same steps, and save together."
+        return _ended(Outcome.CRASHED, "processes.waiting", problem, remedy)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         full = disk_mistake(error, f"A file of the stage {job.stage}")
         return _ended(Outcome.CRASHED, full.rule, full.problem, full.remedy)
@@ -81,8 +82,16 @@ def _place(job: Job, error: BaseException) -> str:
 
 def _settle(job: Job) -> None:
     """One seed for every generator; a CPU then gives the same bits every time."""
-    random.seed(job.seed)
-    np.random.seed(job.seed)  # noqa: NPY002 - for entries that draw from the global generator
-    torch.manual_seed(job.seed)
-    if job.device == "cuda" and not torch.cuda.is_available():
+    seed_generators(job.seed)
+    if job.device == "cuda":
+        _require_accelerators(job.processes)
+
+
+def _require_accelerators(processes: int) -> None:
+    """Raises `Mistake` where there is no accelerator, or not one for each process of a training."""
+    if not torch.cuda.is_available():
         raise Mistake("device.cuda", "There is no CUDA device on this machine.", "Run with --device cpu.")
+    found = torch.cuda.device_count()
+    if found < processes:
+        problem = f"The system trains by {processes} processes, and this machine has CUDA devices for {found}."
+        raise Mistake("device.processes", problem, "Run it where there are more, or with --device cpu.")

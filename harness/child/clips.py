@@ -21,7 +21,7 @@ from harness.logits import require_logits
 
 def training_data(job: Job) -> StoredData:
     files = job.training
-    device = torch.device(job.device)
+    device = torch.device(job.torch_device)
     if files is None:
         return StoredData(ClipList.empty(), Gatherer(Waveforms([]), np.zeros(0, np.float32)), 0, device)
     store = files.store

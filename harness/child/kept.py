@@ -13,13 +13,14 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from harness import contract
 from harness.child.entries import import_entry, require_classifier
 from harness.complexity.measuring import evaluate
 from harness.contract import Classifier, Clips, Teacher
-from harness.files import write_bytes
+from harness.files import digest_of_value, write_bytes
 from harness.job import CHECKPOINT, SNAPSHOT, TRAINED, WORK
 from harness.outcomes import Mistake, first_line
 
@@ -57,42 +58,82 @@ class StageRun:
     folder: Path
     progress_file: Path
     teachers: Mapping[str, Teacher] = field(default_factory=dict)
+    rank: int = 0
+    processes: int = 1
 
     def __post_init__(self) -> None:
-        self.generator = torch.Generator().manual_seed(self.seed)
+        self.order = self.generator = torch.Generator().manual_seed(self.seed)
         self.work = self.folder / WORK
-        self.work.mkdir(exist_ok=True)
+        if self.processes > 1:
+            own = int(digest_of_value([self.seed, self.rank])[:8], 16)
+            self.generator = torch.Generator().manual_seed(own)
+            seed_generators(own)
+            self.work = self.work / f"rank-{self.rank}" if self.rank else self.work
+        self.work.mkdir(parents=True, exist_ok=True)
 
     def progress(self, done: int, total: int, **metrics: float) -> None:
-        report(self.progress_file, done, total, metrics)
+        if self.rank == 0:
+            report(self.progress_file, done, total, metrics)
 
     def save(self, state: Mapping[str, Any]) -> None:
-        kept = {
-            "state": dict(state),
-            "generator": self.generator.get_state(),
-            "torch": torch.get_rng_state(),
-            "numpy": np.random.get_state(),  # noqa: NPY002 - entries may draw from the global generators
-            "random": random.getstate(),
-        }
-        if self.device.type == "cuda":
-            kept["cuda"] = torch.cuda.get_rng_state()
-        write(kept, self.folder / CHECKPOINT)
+        kept: dict[str, Any] = {"state": dict(state)}
+        if self.processes == 1:
+            kept |= self._drawn()
+        else:
+            kept["ranks"] = self._drawn_by_all()
+        if self.rank == 0:
+            write(kept, self.folder / CHECKPOINT)
 
     def load(self) -> dict[str, Any] | None:
         path = self.folder / CHECKPOINT
         if not path.is_file():
             return None
         kept = torch.load(path, map_location="cpu", weights_only=False)
-        self.generator.set_state(kept["generator"])
-        torch.set_rng_state(kept["torch"])
-        np.random.set_state(kept["numpy"])  # noqa: NPY002 - as above
-        random.setstate(kept["random"])
-        if "cuda" in kept:
-            torch.cuda.set_rng_state(kept["cuda"])
+        self._draw_on(kept if self.processes == 1 else kept["ranks"][self.rank])
         return cast("dict[str, Any]", kept["state"])
 
     def snapshot(self, classifier: Classifier, number: int) -> None:
-        save(classifier, self.folder / SNAPSHOT.format(epoch=int(number)))
+        if self.rank == 0:
+            save(classifier, self.folder / SNAPSHOT.format(epoch=int(number)))
+
+    def _drawn(self) -> dict[str, Any]:
+        """The states of the generators of this process."""
+        states = {
+            "generator": self.generator.get_state(),
+            "torch": torch.get_rng_state(),
+            "numpy": np.random.get_state(),  # noqa: NPY002 - entries may draw from the global generators
+            "random": random.getstate(),
+        }
+        if self.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state()
+        return states
+
+    def _drawn_by_all(self) -> list[dict[str, Any]]:
+        """The states of the generators of every process, by rank."""
+        states: list[dict[str, Any]] = [{} for _ in range(self.processes)]
+        dist.all_gather_object(states, {**self._drawn(), "order": self.order.get_state()})
+        if not all(torch.equal(one["order"], states[0]["order"]) for one in states):
+            problem = "The processes of the training no longer draw the same order of clips."
+            raise Mistake("processes.order", problem, "Draw orders and nothing else from run.order, alike in all.")
+        return states
+
+    def _draw_on(self, states: Mapping[str, Any]) -> None:
+        """Every generator goes on where it stood."""
+        self.generator.set_state(states["generator"])
+        torch.set_rng_state(states["torch"])
+        np.random.set_state(states["numpy"])  # noqa: NPY002 - as above
+        random.setstate(states["random"])
+        if "cuda" in states:
+            torch.cuda.set_rng_state(states["cuda"])
+        if "order" in states:
+            self.order.set_state(states["order"])
+
+
+def seed_generators(seed: int) -> None:
+    """One seed for every global generator, for entries that draw from them."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - as above
+    torch.manual_seed(seed)
 
 
 def save(classifier: Classifier, path: Path) -> None:

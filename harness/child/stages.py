@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from harness import contract, editions
-from harness.child import timed
+from harness.child import ranks, timed
 from harness.child.clips import TestBatches, training_data
 from harness.child.entries import built, figures, import_entry, opened, paths, require_classifier, task_of, typed
 from harness.child.kept import LoadedTeacher, StageRun, save
@@ -54,15 +54,20 @@ def _verdict(found: Complexity, job: Job) -> dict[str, Any]:
 
 
 def train(job: Job) -> Answer:
+    """Keeps what the entry's `train` returned; of several processes the first does."""
+    ranks.join(job)
     entry = import_entry(job.entry)
     config, _ = opened(typed(entry, job), job)
     classifier = built(entry, config, job)
     teachers = {name: LoadedTeacher(files.entry, files.folder) for name, files in job.teachers.items()}
-    run = StageRun(torch.device(job.device), job.seed, job.folder, job.progress_file, teachers)
+    place = torch.device(job.torch_device)
+    run = StageRun(place, job.seed, job.folder, job.progress_file, teachers, job.rank or 0, job.processes)
     data = training_data(job)
     start = time.perf_counter()
     trained = entry.train(classifier, data, run)
     seconds = time.perf_counter() - start
+    if run.rank:
+        return Answer(outcome=Outcome.OK)
     require_classifier(trained, "train")
     evaluate(trained.cpu())
     save(trained, job.folder / TRAINED)
@@ -117,7 +122,10 @@ def _predict_snapshots(entry: contract.Entry, clips: TestBatches) -> None:
 
 
 def _accelerator(job: Job) -> str | None:
-    return torch.cuda.get_device_name() if job.device == "cuda" else None
+    if job.device == "cpu":
+        return None
+    name = torch.cuda.get_device_name()
+    return name if job.processes == 1 else f"{job.processes} x {name}"
 
 
 STAGES: Mapping[str, Callable[[Job], Answer]] = {

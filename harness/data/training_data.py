@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from queue import Queue
 from threading import Event, Thread
@@ -17,6 +17,7 @@ from torch import Tensor
 from harness.contract import Batch, TrainingData
 from harness.data.dataset import Labels
 from harness.data.gathering import Gatherer, dequantised
+from harness.data.sharing import share_of
 from harness.outcomes import Mistake
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class StoredData:
         *,
         drop_last: bool = False,
         weights: Tensor | None = None,
+        rank: int = 0,
+        processes: int = 1,
     ) -> Iterator[Batch]:
         """One epoch; the order depends on the generator only, not on where the clips are kept."""
         if not len(self):
@@ -105,7 +108,11 @@ class StoredData:
         parts = [order[start:stop] for start, stop in pairwise(stops)]
         if drop_last and len(parts) > 1 and len(parts[-1]) < batch_size:
             parts.pop()
-        return self._epoch(parts)
+        if processes == 1:
+            return self._epoch(parts)
+        shares = [share_of(part, rank, processes) for part in parts]
+        batches = zip(self._epoch([rows for rows, _ in shares]), shares, strict=True)
+        return (replace(batch, weight=weight) for batch, (_, weight) in batches)
 
     def holdout(self, fraction: float, seed: int = 0) -> tuple[StoredData, StoredData]:
         """(rest, held out): whole locations, about `fraction` of those of each class and at least one.

@@ -14,6 +14,7 @@ SHOWN = (
     "share_of_the_mac_ratio_at_40",
     "speed_up_at_5",
     "times_slower_than_without",
+    "times_faster_than_one_process",
     "clips_per_second",
     "overhead_median",
     "overhead_of_the_first_cell",

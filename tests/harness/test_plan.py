@@ -129,6 +129,17 @@ def test_keys_of_tracks_with_one_test_list_are_what_they_were(monkeypatch: pytes
     assert key(edition=None) == "f4c6794071718ead9120cb5af35ac82e1c626bfac007a2a99c71fb52643a016f"
 
 
+def test_the_number_of_processes_decides_the_key_and_one_is_not_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {}
+    for processes in (1, 2, 3):
+        systems = SUBMISSION["systems"] | {"S1": SUBMISSION["systems"]["S1"] | {"processes": processes}}
+        monkeypatch.setitem(SUBMISSION, "systems", systems)
+        keys[processes] = key()
+    monkeypatch.undo()
+    assert keys[1] == key()
+    assert len(set(keys.values())) == 3
+
+
 def test_what_becomes_of_clips_of_other_lengths_decides_the_key() -> None:
     assert key(length="crop_or_pad") != key(length="exact") == key()
 

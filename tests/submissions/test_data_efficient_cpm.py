@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from baselines.distillation.ensembles import bea
 from harness import needs
 from harness.complexity.measuring import evaluate, measure
-from harness.outcomes import Mistake
 from tests.submissions.loaded import LABELS, TASK, config, load
 
 READ, MODULE = load("data_efficient_cpm")
@@ -48,6 +45,7 @@ def test_ensembles_are_the_report_s() -> None:
         assert torch.allclose(found, one, atol=1e-6)
 
 
+def test_the_text_has_adam_and_filter_augment_before_the_masks() -> None:
     text = config(READ, MODULE, "S1", None, variant="paper")
     assert (text.optimiser, text.weight_decay) == ("adam", 1e-3)
     kinds = ["roll", "device_response", "filter_augment", "frequency_mask", "freq_mixstyle"]

@@ -86,8 +86,11 @@ class Data:
         *,
         drop_last: bool = False,
         weights: Tensor | None = None,
+        rank: int = 0,
+        processes: int = 1,
     ) -> Iterator[Batch]:
         assert generator is None
+        assert (rank, processes) == (0, 1)
         assert not drop_last
         assert weights is None
         for rows in torch.arange(len(self)).split(min(batch_size, 3)):
@@ -103,7 +106,8 @@ class Run:
     def __init__(self, work: Path, **teachers: Stand) -> None:
         self.device = torch.device("cpu")
         self.seed = 0
-        self.generator = torch.Generator().manual_seed(0)
+        self.rank, self.processes = 0, 1
+        self.order = self.generator = torch.Generator().manual_seed(0)
         self.work = work
         self.teachers: Mapping[str, Stand] = {name.replace("_at_", "@"): one for name, one in teachers.items()}
 

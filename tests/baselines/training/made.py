@@ -41,7 +41,10 @@ class Data:
         *,
         drop_last: bool = False,  # noqa: ARG002 - the contract's words
         weights: Tensor | None = None,
+        rank: int = 0,
+        processes: int = 1,
     ) -> Iterator[Batch]:
+        assert (rank, processes) == (0, 1)
         order = torch.arange(len(self))
         if weights is not None:
             order = torch.multinomial(weights, len(self), replacement=True, generator=generator)
@@ -73,7 +76,8 @@ class Run:
         self.seed = 0
         self.work = work
         self.teachers: Mapping[str, Any] = {}
-        self.generator = torch.Generator().manual_seed(0)
+        self.rank, self.processes = 0, 1
+        self.order = self.generator = torch.Generator().manual_seed(0)
         self.kept = kept
         self.stop_after = stop_after
         self.reports: list[tuple[int, int, dict[str, float]]] = []

@@ -101,6 +101,28 @@ def test_the_last_short_batch_can_be_left_out_unless_it_is_the_only_one(
     assert len(set(rows_of(batches))) == sum(sizes)
 
 
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 30), st.integers(1, 12), st.integers(1, 5), st.booleans(), st.booleans())
+def test_the_shares_of_all_processes_make_up_the_batches_of_one(
+    count: int, batch_size: int, processes: int, drop_last: bool, weighted: bool
+) -> None:
+    words = {"drop_last": drop_last, "weights": torch.arange(count) + 1.0 if weighted else None}
+    whole = list(stored(clips(count)).batches(batch_size, seeded(), **words))
+    shares = [
+        list(stored(clips(count)).batches(batch_size, seeded(), **words, rank=rank, processes=processes))
+        for rank in range(processes)
+    ]
+    assert {len(batches) for batches in shares} == {len(whole)}
+    for batch, *own in zip(whole, *shares, strict=True):
+        counted = [one for one in own if one.weight]
+        assert torch.equal(torch.cat([one.rows for one in counted]), batch.rows)
+        assert torch.equal(torch.cat([one.waveforms for one in counted]), batch.waveforms)
+        assert [one.weight * len(batch.rows) for one in counted] == pytest.approx([len(one.rows) for one in counted])
+        assert all(len(one.rows) == 1 for one in own if not one.weight)
+        assert max(len(one.rows) for one in counted) - min(len(one.rows) for one in counted) <= 1
+        assert batch.weight == 1
+
+
 def test_weighted_epochs_draw_with_replacement_in_proportion_to_the_weights() -> None:
     data = stored(clips(40))
     weights = torch.cat([torch.full((30,), 1.0), torch.full((9,), 0.0), torch.full((1,), 30.0)])
