@@ -41,7 +41,7 @@ ALL = "the segments"
 
 AUDIO_CHECK = "audio"
 
-HEADER = "YTID"
+HEADER = "YTID,"
 """What the first line begins with in copies of the lists that have a header without #."""
 
 VIDEO = re.compile(r"[A-Za-z0-9_-]{11}")

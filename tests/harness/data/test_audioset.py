@@ -120,6 +120,12 @@ def test_lists_may_be_written_as_copies_write_them(folder: Path, write: Callable
     assert (data.labels == before.labels).all()
 
 
+def test_a_video_may_be_called_as_the_header_begins(folder: Path) -> None:
+    (folder / "audio" / "eval" / "cccccccccc1.wav").rename(folder / "YYTIDccccccc.wav")
+    edit(folder / EVAL_FILE, lambda text: text.replace("cccccccccc1", "YTIDccccccc"))
+    assert videos(read(folder), read(folder).test)[0] == "YYTIDccccccc"
+
+
 @pytest.mark.parametrize("place", ["csv", "metadata"])
 def test_lists_may_lie_in_a_folder_of_their_own(folder: Path, place: str) -> None:
     (folder / place).mkdir()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 from harness import tracks
 from harness.console import Reporter
-from harness.data import dataset_of, fsd50k, published, verification
+from harness.data import dataset_of, fsd50k, packing, published, store, test_clips, verbs, verification
 from harness.data.dataset import UNKNOWN_DEVICE, Dataset
 from harness.data.verification import Report, sound
 from harness.outcomes import Mistake
@@ -298,3 +300,28 @@ def test_the_published_parts_make_up_the_sets_and_the_track_has_200_labels(tmp_p
     assert len(track.labels) == 200
     assert list(track.labels) == sorted(track.labels)
     assert (track.labels[53], track.labels[69]) == ("Crushing", "Electric_guitar")
+
+
+def test_what_was_packed_has_the_fingerprint_that_verify_tells(folder: Path, tmp_path: Path) -> None:
+    """Of what a training gets: its own clips, then those for choosing."""
+    track, data = track_of(folder), read(folder)
+    rows = data.learned_from(data.splits["train"])
+    assert numbers(data, rows) == [101, 102, 103, 104, 105]
+    training = store.layout(data, data.test, made_tags.RATE, track.clip_seconds, "int16", tmp_path / "cache")
+    with patch.object(packing, "pool", in_threads):
+        packing.pack(training, data, rows, silently)
+        tested = test_clips.shuffled(data, data.test, made_tags.RATE, track.clip_seconds, tmp_path / "cache")
+        tested.pack(silently)
+    assert verified(folder).data == {"train": store.data_digest(training.fingerprint(rows), tested.fingerprint)}
+
+
+def test_pack_packs_the_clips_for_choosing_too(folder: Path, tmp_path: Path) -> None:
+    track, data = track_of(folder), read(folder)
+    options = Namespace(
+        track=str(folder.parent / "tags.toml"), cache=tmp_path / "cache", data=None, splits=None, split=[],
+        rate=[made_tags.RATE],
+    )  # fmt: skip
+    with patch.object(packing, "pool", in_threads):
+        assert verbs.pack(options, Reporter())
+    training = store.layout(data, data.test, made_tags.RATE, track.clip_seconds, "int16", tmp_path / "cache")
+    assert store.missing(training, data, np.arange(len(data.names))).tolist() == data.test.tolist()
