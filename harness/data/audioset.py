@@ -202,7 +202,10 @@ def _audio(folder: Path, segments: Sequence[_Segments]) -> _Audio:
     which = "1 file is of a segment" if len(others) == 1 else f"{len(others):,} files are of segments"
     sentence = f"{which} that another file is of too: {min(others, default='')}."
     faults = (Fault(check=AUDIO_CHECK, subject=AUDIO_CHECK, sentence=sentence),) if others else ()
-    return _Audio(found or None, Check(name=AUDIO_CHECK, looked_at=len(found), unit="files", faults=faults))
+    notes = () if found else ("No audio of the segments lies in the folder: only the lists were read.",)
+    return _Audio(
+        found or None, Check(name=AUDIO_CHECK, looked_at=len(found), unit="files", faults=faults, notes=notes)
+    )
 
 
 def _video(name: str, starts: Mapping[str, float]) -> str | None:

@@ -204,6 +204,7 @@ def test_a_folder_without_any_audio_is_refused_and_its_lists_are_verified(folder
     shutil.rmtree(folder / "audio")
     report = verified(folder)
     assert faults(report) == {}
+    assert report.notes == ("No audio of the segments lies in the folder: only the lists were read.",)
     assert report.counts["split balanced"].clips == 4
     mistake = refusal(folder)
     assert mistake.rule == "data.audio"
