@@ -55,12 +55,18 @@ class NotCountable(Mistake):
     outcome = Outcome.NOT_COUNTABLE
 
 
+MOST_NAMES = 60
+"""Where there are more, a sentence does not list them all."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """A half sentence that names the nearest valid name, or all of them: `Did you mean "epochs"?`."""
     names = sorted(valid)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f'Did you mean "{close[0]}"?'
+    if len(names) > MOST_NAMES:
+        return f'The nearest of {len(names):,} valid names is "{difflib.get_close_matches(name, names, 1, 0)[0]}".'
     return f"Valid names: {', '.join(names) or 'none'}."
 
 

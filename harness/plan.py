@@ -232,9 +232,7 @@ def digests(
 
 def learned_from(cell: Cell, dataset: Dataset) -> Rows | None:
     """The rows of all clips that a training gets: those of its split, then those for choosing; None without a split."""
-    if cell.rows is None or dataset.validation is None:
-        return cell.rows
-    return np.concatenate([cell.rows, dataset.validation])
+    return None if cell.rows is None else dataset.learned_from(cell.rows)
 
 
 def list_digest(dataset: Dataset, rows: Rows) -> str:

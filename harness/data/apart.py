@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from harness.data.findings import Check, Fault
-from harness.data.listing import Listed, Listing
+from harness.data.listing import LOCATION, SEGMENT, Listed, Listing
 
 
 def checks(listing: Listing) -> Iterator[Check]:
@@ -27,8 +27,9 @@ def checks(listing: Listing) -> Iterator[Check]:
 
 
 def _kinds(listing: Listing) -> tuple[tuple[str, Sequence[str]], ...]:
-    """What clips share that were recorded together, and that value of each clip."""
-    return (("segment", listing.meta.segments), ("location", listing.meta.identifiers))
+    """What clips share that were recorded together and must be apart, and that value of each clip."""
+    values = {SEGMENT: listing.meta.segments, LOCATION: listing.meta.identifiers}
+    return tuple((kind, values[kind]) for kind in listing.apart)
 
 
 def _between_folds(listing: Listing, kind: str, values: Sequence[str]) -> Check:
@@ -64,6 +65,8 @@ def _fault(check: str, listed: Listed, sentence: str) -> Fault:
 
 def _whole_recordings(listing: Listing, splits: Sequence[Listed]) -> Check:
     """A recording is what one device took of one segment."""
+    if not splits:
+        return Check(name="whole recordings", looked_at=0, unit="recordings")
     meta = listing.meta
     recordings = list(zip(meta.segments, meta.devices, strict=True))
     clips: dict[tuple[str, str], int] = {}
@@ -99,9 +102,12 @@ def _leaks(listing: Listing, test: Listed) -> Iterator[Check]:
         unit="training clips",
         faults=tuple(_leak("clip", training[name], f"{name} is a test clip and in split") for name in both),
     )
+    kinds = _kinds(listing)
+    if not kinds:
+        return
     rows = {row for row in listing.rows(test) if meta.names[row] not in training}
     rest = {name: listed for name, listed in training.items() if name not in told and name in meta.rows}
-    for kind, values in _kinds(listing):
+    for kind, values in kinds:
         tested = {values[row] for row in rows}
         shared: dict[str, tuple[str, Listed]] = {}
         for name, listed in rest.items():

@@ -49,3 +49,7 @@ class Dataset:
     def test_of(self, split: str) -> Rows:
         """The test clips of a split: its own, or those of all splits."""
         return self.tests.get(split, self.test)
+
+    def learned_from(self, training: Rows) -> Rows:
+        """The rows of all clips that a training gets: those of its list, then those for choosing."""
+        return training if self.validation is None else np.concatenate([training, self.validation])

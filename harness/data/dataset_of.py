@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.console import Reporter
-from harness.data import demo_folder, esc50, published, speech_commands, tau, tau_listing
+from harness.data import audioset, demo_folder, esc50, fsd50k, published, speech_commands, tau, tau_listing
 from harness.data.dataset import Dataset, Rows
 from harness.data.folders import Wanted
 from harness.data.listing import Listing
@@ -34,6 +34,8 @@ LAYOUTS: Mapping[str, Layout] = {
     "demo": TAU,
     "esc50": Layout(esc50.WANTED, esc50.read, esc50.listing),
     "speech-commands": Layout(speech_commands.WANTED, speech_commands.read, speech_commands.listing),
+    "fsd50k": Layout(fsd50k.WANTED, fsd50k.read, fsd50k.listing),
+    "audioset": Layout(audioset.WANTED, audioset.read, audioset.listing),
 }
 """By what a track calls its `dataset`."""
 
@@ -73,7 +75,7 @@ def _of_published_sizes(track: Track, known: Mapping[str, PublishedList]) -> Dat
     return Dataset(
         audio=Path(), names=(), labels=nothing, devices=nobody, segments=nobody, locations=nobody,
         splits=folds or named, test=np.arange(clips) if folds else _as_long_as(track.test, known), here=False,
-        tests=tests,
+        tests=tests, validation=_as_long_as(track.validation, known) if track.validation else None,
     )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from harness.tracks import Track
 class Wanted:
     """The parts of a folder in a layout, by the rule that speaks of them: files, or folders with / behind them.
 
-    Any one of a part's places will do. `holds` are the parts in the words of a remedy.
+    Any one of a part's places will do; parts that are called audio… are wanted only where audio is. `holds` are the
+    parts in the words of a remedy.
     """
 
     layout: str
@@ -50,7 +51,7 @@ def _missing_part(folder: Path, wanted: Wanted, *, with_audio: bool) -> str | No
         return "folder"
     if not os.access(folder, os.R_OK | os.X_OK):
         return "permission"
-    asked_for = (part for part in wanted.parts if with_audio or part != "audio")
+    asked_for = (part for part in wanted.parts if with_audio or not part.startswith("audio"))
     return next((part for part in asked_for if not any(_is_there(folder, one) for one in wanted.parts[part])), None)
 
 

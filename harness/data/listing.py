@@ -7,7 +7,7 @@ functions here are the faults that lists of any layout can have.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +19,16 @@ from harness.tracks import fold_list
 
 TEST, VALIDATION = "test", "validation"
 
+SEGMENT, LOCATION = "segment", "location"
+"""What clips share that were recorded together."""
+
 
 @dataclass(frozen=True)
 class Listed:
     """A list as it lies: that of a training split, the test list, or clips that are neither.
 
     `name` is its file's, or what stands for a list that no file holds. `fold`: it is the test list of that split.
+    `missing` counts the clips it asks for that are not in this copy of the data set; they are not among `names`.
     """
 
     split: str
@@ -33,6 +37,7 @@ class Listed:
     labels: tuple[str, ...] | None
     lines: Sequence[int]
     fold: bool = False
+    missing: int = 0
 
     @property
     def shown(self) -> str:
@@ -47,7 +52,8 @@ class Meta:
     """All clips of a folder by columns; `rows` finds a clip by its name.
 
     `name` is what lists them: a file, or the folder itself. `segments` are those the clips were cut from. `others` are
-    clips that it lists too and the track does not ask for.
+    clips that it lists too and the track does not ask for. Where a clip may have several labels, `labels` is empty and
+    `label_sets` has them.
     """
 
     name: str
@@ -58,11 +64,16 @@ class Meta:
     segments: tuple[str, ...] = ()
     lines: Sequence[int] = ()
     others: frozenset[str] = frozenset()
+    label_sets: tuple[tuple[str, ...], ...] = ()
 
     @cached_property
     def rows(self) -> dict[str, int]:
         """The row of each clip; of the first one where a name stands twice."""
         return {name: row for row, name in reversed(list(enumerate(self.names)))}
+
+    def labels_of(self, row: int) -> tuple[str, ...]:
+        """The labels of a clip: one, or those of its set."""
+        return self.label_sets[row] if self.label_sets else (self.labels[row],)
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ class Listing:
     """What a folder lists, and what is wrong with the lists themselves.
 
     In cross-validation `folds` are the test lists of the `splits`, in their order, and there is no other. `left_out`
-    are lists of clips that no split and no test has.
+    are lists of clips that no split and no test has. `apart` is what must not be on both sides, clips aside.
     """
 
     meta: Meta
@@ -79,6 +90,7 @@ class Listing:
     checks: tuple[Check, ...] = field(default=())
     folds: tuple[Listed, ...] = ()
     left_out: tuple[Listed, ...] = ()
+    apart: tuple[str, ...] = (SEGMENT, LOCATION)
 
     @property
     def lists(self) -> tuple[Listed, ...]:
@@ -101,13 +113,21 @@ class Listing:
         """The test list of a training list."""
         return next((one for one in self.folds if one.split == listed.split), self.test)
 
+    @property
+    def validation(self) -> Listed | None:
+        """The publisher's list for choosing, where it is one of those left out."""
+        return next((one for one in self.left_out if one.split == VALIDATION), None)
+
     def rows(self, listed: Listed) -> list[int]:
         """Rows of the list's clips, without those that are unknown."""
         known = self.meta.rows
         return [known[name] for name in listed.names if name in known]
 
     def counts(self, rows: Iterable[int]) -> Counts:
-        """Clips by device and class, and how many recordings, segments and locations they come from."""
+        """Clips by device and by class, and how many recordings, segments and locations they come from.
+
+        A clip with several labels counts in each of its classes.
+        """
         meta = self.meta
         some = list(rows)
         return Counts(
@@ -116,7 +136,7 @@ class Listing:
             segments=len({meta.segments[row] for row in some}),
             locations=len({meta.identifiers[row] for row in some}),
             devices=dict(sorted(Counter(meta.devices[row] for row in some).items())),
-            labels=dict(sorted(Counter(meta.labels[row] for row in some).items())),
+            labels=dict(sorted(Counter(label for row in some for label in meta.labels_of(row)).items())),
         )
 
 
@@ -153,6 +173,14 @@ def unknown(meta: Meta, values: Sequence[str], known: Iterable[str], what: str) 
         if value in hints:
             sentence = f'{meta.name}, line {line}: "{value}" is no {what} of this track. {hints[value]}'
             yield Fault(check=meta.name, subject=meta.name, sentence=sentence)
+
+
+def unknown_labels(file: str, where: Mapping[str, Sequence[int]], known: Collection[str], what: str) -> Iterator[Fault]:
+    """Labels that nobody knows, each told once: `where` has the lines of each in `file`."""
+    for label, lines in where.items():
+        more = f" (and {len(lines) - 1:,} more)" if len(lines) > 1 else ""
+        sentence = f'{file}, line {lines[0]}{more}: "{label}" is {what}. {nearest(label, known)}'
+        yield Fault(check=file, subject=file, sentence=sentence)
 
 
 def against_meta(listed: Listed, meta: Meta, known: Collection[str]) -> Iterator[Fault]:

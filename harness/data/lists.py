@@ -1,9 +1,12 @@
-"""Lists of clips as data sets have them: tables with a header, or bare names; LF or CRLF, with or without `audio/`."""
+"""Lists of clips as data sets have them: tables with a header, bare names or quoted values; LF or CRLF."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import StringIO
 from itertools import compress, product
 from pathlib import Path
 
@@ -44,11 +47,7 @@ def read(path: Path, required: Sequence[str], separator: str = "\t") -> Table:
     """
     header, *lines = _text(path).replace("\r\n", "\n").split("\n")
     names = header.split(separator)
-    missing = [column for column in required if column not in names]
-    if missing:
-        problem = f'{path} has no column "{missing[0]}"; its header has {", ".join(filter(None, names)) or "nothing"}.'
-        remedy = f"Columns are separated by {SEPARATORS[separator]} and named in the first line."
-        raise Mistake("data.column", problem, remedy)
+    _require_columns(path, names, required, SEPARATORS[separator])
     numbers = [number for number, line in enumerate(lines, start=2) if line]
     lines = list(filter(None, lines))
     if any(line.count(separator) != len(names) - 1 for line in lines):
@@ -63,6 +62,45 @@ def read_names(path: Path) -> Table:
     lines = _text(path).replace("\r\n", "\n").split("\n")
     found = [(number, line) for number, line in enumerate(lines, start=1) if line]
     return Table(path, {"filename": [line for _, line in found]}, [number for number, _ in found])
+
+
+def read_quoted(path: Path, required: Sequence[str], header: Sequence[str] | None = None) -> Table:
+    """The list in `path`, separated by commas, whose values may be quoted and hold commas.
+
+    Columns are named in the first line, or by `header` where the file has none. Raises `Mistake` as `read` does, and
+    for a line with more or fewer values than columns, or with a quotation mark that is not closed.
+    """
+    rows = csv.reader(StringIO(_text(path), newline=""), strict=True)
+    found: list[list[str]] = []
+    numbers: list[int] = []
+    try:
+        names = next(rows, []) if header is None else list(header)
+        _require_columns(path, names, required, SEPARATORS[","])
+        for row in filter(None, rows):
+            if len(row) != len(names):
+                problem = f"{path}, line {rows.line_num} has {len(row)} values instead of {len(names)}."
+                raise Mistake("data.row", problem, "A value that holds commas stands in quotation marks.")
+            found.append(row)
+            numbers.append(rows.line_num)
+    except csv.Error as error:
+        problem = f"{path}, line {rows.line_num} cannot be read: {error}."
+        raise Mistake("data.row", problem, "Close every quotation mark.") from None
+    columns = {name: [row[place] for row in found] for place, name in enumerate(names)}
+    return _complete(Table(path, columns, numbers), required)
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a long list one after the other, each with its number; raises as `read` does."""
+    with _readable(path), path.open(encoding="utf-8-sig") as stream:
+        yield from enumerate(stream, start=1)
+
+
+def _require_columns(path: Path, names: Sequence[str], required: Sequence[str], separator: str) -> None:
+    missing = [column for column in required if column not in names]
+    if missing:
+        problem = f'{path} has no column "{missing[0]}"; its header has {", ".join(filter(None, names)) or "nothing"}.'
+        remedy = f"Columns are separated by {separator} and named in the first line."
+        raise Mistake("data.column", problem, remedy)
 
 
 def _as_wide(line: str, width: int, separator: str) -> str:
@@ -81,18 +119,25 @@ def _complete(table: Table, required: Sequence[str]) -> Table:
 
 
 def _text(path: Path) -> str:
-    try:
+    with _readable(path):
         text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
+        if "\0" in text:
+            raise UnicodeError
+        return text
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turns what the system says of a file that cannot be read, and of one that is no text, into a `Mistake`."""
+    try:
+        yield
+    except UnicodeError:
+        raise Mistake("data.encoding", f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise Mistake(
             "data.unreadable", f"{path} cannot be read: {reason}.", "Check the path and its permissions."
         ) from None
-    if "\0" in text:
-        raise Mistake("data.encoding", f"{path} is not UTF-8 text.", "Save it as UTF-8.")
-    return text
 
 
 def find(names: Sequence[str], places: Sequence[Path]) -> Path | None:

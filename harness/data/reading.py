@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.data import apart
-from harness.data.dataset import Dataset, Rows
+from harness.data.dataset import Dataset, Labels, Rows
 from harness.data.findings import Fault
-from harness.data.listing import Listed, Listing
+from harness.data.listing import Listed, Listing, Meta
 from harness.outcomes import Mistake
 from harness.tracks import Track
 
@@ -25,13 +25,12 @@ def dataset(folder: Path, track: Track, listing: Listing) -> Dataset:
         for fault in check.faults:
             raise _refusal(fault)
     meta = listing.meta
-    index = {label: number for number, label in enumerate(track.labels)}
     tests = {one.split: _rows(listing, one) for one in listing.folds}
     everything = np.unique(np.concatenate(list(tests.values()))) if tests else None
     return Dataset(
         audio=folder,
         names=meta.names,
-        labels=np.array([index[label] for label in meta.labels], dtype=np.int64),
+        labels=_labels(meta, track),
         devices=np.array(meta.devices),
         segments=np.array(meta.segments),
         locations=np.array(meta.identifiers),
@@ -39,7 +38,19 @@ def dataset(folder: Path, track: Track, listing: Listing) -> Dataset:
         test=_rows(listing, listing.test) if everything is None else everything,
         tests=tests,
         length=track.length,
+        validation=_rows(listing, listing.validation) if track.validation else None,
+        missing={one.shown: one.missing for one in listing.lists} if track.missing_share else {},
     )
+
+
+def _labels(meta: Meta, track: Track) -> Labels:
+    index = {label: number for number, label in enumerate(track.labels)}
+    if not track.multi_label:
+        return np.array([index[label] for label in meta.labels], dtype=np.int64)
+    found = np.zeros((len(meta.names), len(index)), dtype=np.bool_)
+    rows = np.repeat(np.arange(len(meta.names)), [len(labels) for labels in meta.label_sets])
+    found[rows, [index[label] for labels in meta.label_sets for label in labels]] = True
+    return found
 
 
 def _refusal(fault: Fault) -> Mistake:

@@ -92,11 +92,11 @@ def pack(options: argparse.Namespace, reporter: Reporter) -> bool:
 
 
 def _packed(dataset: Dataset, split: str, rate: int, track: Track, cache: Path, telling: Packing) -> tuple[Path, Path]:
-    """The folders of the stores that hold, from now on, the training and the test clips of a split."""
+    """The folders of the stores that hold, from now on, what a training on a split gets, and its test clips."""
     test = dataset.test_of(split)
     training = store.layout(dataset, test, rate, track.clip_seconds, "int16", cache)
     if split in dataset.splits:
-        packing.pack(training, dataset, dataset.splits[split], telling)
+        packing.pack(training, dataset, dataset.learned_from(dataset.splits[split]), telling)
     tested = test_clips.shuffled(dataset, test, rate, track.clip_seconds, cache)
     tested.pack(telling)
     return training.folder, tested.place.folder

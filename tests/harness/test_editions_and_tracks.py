@@ -120,10 +120,11 @@ def test_an_edition_is_a_name_and_never_a_path(name: str) -> None:
 
 
 SOUNDS = ["esc10", "esc10-folds-1-4", "esc50"]
+TAGS = ["audioset", "audioset-balanced", "fsd50k"]
 
 
 def test_the_tracks_are_those_of_four_years_the_demo_small_real_ones_other_sounds_and_one_for_studies() -> None:
-    assert tracks.names() == sorted([*TRACKS, *SOUNDS, "scene10-mobile", "speech-commands-v2", "tau2022"])
+    assert tracks.names() == sorted([*TRACKS, *SOUNDS, *TAGS, "scene10-mobile", "speech-commands-v2", "tau2022"])
 
 
 def test_the_track_of_studies_is_that_of_2023_without_its_limits() -> None:
@@ -138,6 +139,7 @@ def test_official_tracks_take_the_paper_s_preset() -> None:
     assert presets == {
         **dict.fromkeys(TRACKS, "paper"), "demo": "demo", "scene10-mobile": "small", "tau2022": "paper",
         "esc10": "esc50", "esc10-folds-1-4": "small", "esc50": "esc50", "speech-commands-v2": "speech-commands",
+        **{name: name for name in TAGS},
     }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def verify(
         checks += copies.checks(folder, found, heard, step)
         if digests.written:
             manifest.write(digests.written, found.meta, heard)
-        data = _fingerprints(found, heard)
+        data = _fingerprints(found, heard, track)
     counts = dict(_counts(found))
     return Report(
         created=datetime.now(UTC),
@@ -95,14 +95,16 @@ def _described(check: Check, counts: dict[str, Counts]) -> Check:
     return check.model_copy(update={"says": says})
 
 
-def _fingerprints(found: Listing, heard: Heard) -> dict[str, str]:
+def _fingerprints(found: Listing, heard: Heard, track: Track) -> dict[str, str]:
     """What results that are computed on these files will have as `digests.data`, by split."""
     tested = {one.split: digest for one in found.lists_for_test if (digest := _tested(found, one, heard)) is not None}
     if not found.splits:
         return {NO_SPLIT: store.data_digest(*tested.values())} if tested else {}
     digests = {}
+    chosen = [found.validation] if found.validation and track.validation else []
     for listed in found.splits:
-        rows, test = _in_order(found, listed), found.test_of(listed)
+        rows = np.concatenate([_in_order(found, one) for one in (listed, *chosen)])
+        test = found.test_of(listed)
         if len(rows) and heard.usable[rows].all() and test and test.split in tested:
             digests[listed.split] = store.data_digest(store.fingerprint(heard.digests[rows]), tested[test.split])
     return digests

@@ -1,4 +1,4 @@
-"""Tab-separated lists: what was written is read again, and what is short, blank or marked is dealt with by line."""
+"""Lists as tables and with quoted values: what was written is read again; short, blank and broken lines by number."""
 
 from __future__ import annotations
 
@@ -140,3 +140,55 @@ def test_a_name_has_one_prefix_however_often_it_is_made_normal(name: str) -> Non
     assert normal.startswith("audio/")
     assert lists.normal_name(normal) == normal
     assert normal.endswith(name)
+
+
+QUOTED = ("fname", "labels")
+QUOTED_VALUES = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
+
+
+@REUSED
+@given(rows=st.lists(st.tuples(QUOTED_VALUES, QUOTED_VALUES), max_size=8), end=st.sampled_from(["\n", "\r\n"]))
+def test_quoted_values_are_read_again_as_another_writer_quotes_them(
+    path: Path, rows: list[tuple[str, str]], end: str
+) -> None:
+    """The oracle is the writer of the csv module."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, lineterminator=end).writerows([QUOTED, *rows])
+    read = lists.read_quoted(path, QUOTED)
+    assert list(zip(read.columns["fname"], read.columns["labels"], strict=True)) == rows
+    assert list(read.lines) == list(range(2, len(rows) + 2))
+
+
+def test_a_list_without_a_header_is_told_its_columns(path: Path) -> None:
+    path.write_text('0,"Dog, bark",/m/1\n\n1,,/m/2\n')
+    read = lists.read_quoted(path, ("label",), ("index", "label", "mid"))
+    assert read.columns == {"index": ["0"], "label": ["Dog, bark"], "mid": ["/m/1"]}
+    assert (list(read.lines), read.short) == ([1], (3,))
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "words"),
+    [("fname\n1\n", "data.column", 'has no column "labels"'), ("", "data.column", "its header has nothing"),
+     ("fname,labels\n1,a\n2,a,b\n", "data.row", "line 3 has 3 values instead of 2"),
+     ('fname,labels\n1,"a\n2,b\n', "data.row", "line 3 cannot be read"), ("\0", "data.encoding", "is not UTF-8")],
+)  # fmt: skip
+def test_a_quoted_list_that_is_broken_is_one_sentence(path: Path, text: str, rule: str, words: str) -> None:
+    path.write_text(text)
+    with pytest.raises(Mistake, match=words) as caught:
+        lists.read_quoted(path, QUOTED)
+    assert caught.value.rule == rule
+
+
+@REUSED
+@given(rows=st.lists(VALUES, max_size=8), mark=st.booleans())
+def test_numbered_lines_are_those_of_the_file(path: Path, rows: list[str], mark: bool) -> None:
+    path.write_bytes(("\ufeff" * mark + "".join(f"{row}\n" for row in rows)).encode())
+    assert list(lists.numbered_lines(path)) == [(number, f"{row}\n") for number, row in enumerate(rows, 1)]
+
+
+def test_lines_that_cannot_be_read_are_one_sentence(path: Path) -> None:
+    with pytest.raises(Mistake, match="cannot be read: no such file"):
+        list(lists.numbered_lines(path))
+    path.write_bytes(b"a\n\xff\n")
+    with pytest.raises(Mistake, match="is not UTF-8 text"):
+        list(lists.numbered_lines(path))
