@@ -94,12 +94,9 @@ def fit(
 
     A checkpoint is kept after every epoch: a run that was interrupted goes on from there to the same weights, bit for
     bit on a CPU. `run.work` gets metrics.csv and TensorBoard events. Raises `Mistake` where a loss is no number, with
-    the batch named, and where the recipe wants held-out scores and holds nothing out.
+    the batch named, and where the recipe wants held-out scores and neither it nor the track keeps clips for them.
     """
-    held = None
-    if recipe.holdout:
-        data, held = data.holdout(recipe.holdout, run.seed)
-    _require_scores(recipe)
+    data, held = _held_out(data, run, recipe)
     training = _begun(classifier.network, run, recipe)
     state = run.load()
     if state is not None:
@@ -122,11 +119,16 @@ def fit(
     _take_home(training, recipe)
 
 
-def _require_scores(recipe: Recipe) -> None:
-    needs = recipe.keep == "best" or isinstance(recipe.schedule, Plateau)
-    if needs and not recipe.holdout:
+def _held_out(data: TrainingData, run: Run, recipe: Recipe) -> tuple[TrainingData, TrainingData | None]:
+    """What is trained on, and what is scored after every epoch: a share of it, or where it must be, what is kept."""
+    if recipe.holdout:
+        return data.holdout(recipe.holdout, run.seed)
+    if recipe.keep != "best" and not isinstance(recipe.schedule, Plateau):
+        return data, None
+    if data.validation is None:
         problem = "The best epoch, or a plateau, is found on held-out clips, and the recipe holds none out."
         raise Mistake("training.holdout", problem, "Set holdout to a share of the training list, such as 0.1.")
+    return data, data.validation
 
 
 def _require_same(recipe: Recipe, before: Mapping[str, Any]) -> None:

@@ -105,9 +105,9 @@ def _require_clean_targets(steps: Steps, distillation: Distillation | None) -> N
 
 @torch.no_grad()
 def held_out_scores(classifier: Classifier, data: TrainingData, activation: Activation = "softmax") -> dict[str, float]:
-    """Scores of the classifier as it is: "held_out_loss" and "score".
+    """Scores of the classifier as it is: "held_out_loss", by `activation`, and "score".
 
-    The score is the accuracy for one label a clip, the negative loss for several.
+    The score is the accuracy where clips have one label each, else the mean average precision.
     """
     training = classifier.network.training
     classifier.eval()
@@ -115,5 +115,17 @@ def held_out_scores(classifier: Classifier, data: TrainingData, activation: Acti
     classifier.network.train(training)
     logits, labels = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
     loss = float(label_loss(logits, labels, activation))
-    right = float((logits.argmax(1) == labels).double().mean()) if activation == "softmax" else -loss
-    return {"held_out_loss": loss, "score": right}
+    if labels.dim() == 2:
+        return {"held_out_loss": loss, "score": mean_average_precision(logits, labels)}
+    return {"held_out_loss": loss, "score": float((logits.argmax(1) == labels).double().mean())}
+
+
+def mean_average_precision(logits: Tensor, labels: Tensor) -> float:
+    """The mean over classes of the precision at each of their clips, 0…1, of logits and labels (clips, classes).
+
+    Classes that no clip has are left out; clips of equal logits count in the order in which they come.
+    """
+    hits = labels.double().gather(0, logits.sort(dim=0, descending=True, stable=True).indices)
+    precision = hits.cumsum(0) / torch.arange(1, len(hits) + 1)[:, None]
+    found = hits.sum(0)
+    return float(((precision * hits).sum(0) / found)[found > 0].mean())

@@ -34,8 +34,9 @@ class Recipe(Config):
     epochs where a split is so small that `epochs` of it would be fewer steps. `drop_last` leaves out a last batch that
     is smaller. `gradient_clip` is the largest norm of all gradients. `bfloat16` computes the network, not the frontend
     or the loss, at 16 bit. `sampling="balanced"` draws clips with replacement, all classes alike. `holdout` is the
-    share of the training list's locations that are kept apart and scored after every epoch; `keep="best"` returns the
-    epoch that scored best on them. `snapshots` keeps the last k epochs for tables over their mean. `compile` needs a
+    share of the training list's locations that are kept apart and scored after every epoch; without a share
+    what must be scored are the clips that the publisher keeps for choosing. `keep="best"` returns the epoch that scored
+    best on them. `snapshots` keeps the last k epochs for tables over their mean. `compile` needs a
     C++ compiler where the training runs.
     """
 

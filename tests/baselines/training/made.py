@@ -29,6 +29,7 @@ class Data:
         self.devices = ("a",) * len(rows)
         self.locations = self.segments = tuple(f"lyon-{row // 4}" for row in rows.tolist())
         self.asked: list[Tensor] = []
+        self.validation: Data | None = None
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
 from baselines.augmentations import FreqMixStyle, Mixup, Noise
 from baselines.distillation import Distillation
 from baselines.training import Averaging, Constant, Plateau, Recipe, WarmupCosine, fit, objective
 from baselines.training.loop import class_weights
+from baselines.training.objective import held_out_scores, mean_average_precision
 from harness.contract import Batch, Classifier, Mistake, TrainingData
 from tests.baselines.training.made import Data, Run, StoppedError, Teacher, classifier, scalars
 
@@ -191,6 +193,44 @@ def test_the_best_epoch_is_found_on_held_out_clips_of_the_training_list(tmp_path
 def test_what_needs_held_out_clips_is_refused_without_them(tmp_path: Path, knobs: dict[str, Any]) -> None:
     with pytest.raises(Mistake, match="holds none out"):
         trained(Run(tmp_path), **knobs)
+
+
+@pytest.mark.parametrize("knobs", [{"keep": "best"}, {"schedule": Plateau()}])
+def test_the_publisher_s_list_is_scored_where_nothing_is_held_out(tmp_path: Path, knobs: dict[str, Any]) -> None:
+    data, run, student = Data(torch.arange(30)), Run(tmp_path), classifier()
+    data.validation = Data(torch.arange(30, 40))
+    recipe, scored = Recipe(**(BASE | knobs)), []
+
+    def score(_: Classifier, clips: TrainingData) -> dict[str, float]:
+        scored.append(clips.names)
+        return {"score": 0.0}
+
+    losses = objective(student, recipe, (), data, run, 2)  # type: ignore[arg-type]
+    fit(student, losses, data, run, recipe, score=score)  # type: ignore[arg-type]
+    assert scored == [data.validation.names] * 6
+    assert not data.validation.asked
+    assert len(torch.cat(data.asked)) == 6 * 30
+
+
+def test_the_score_of_clips_with_several_labels_is_the_mean_average_precision() -> None:
+    generator = torch.Generator().manual_seed(3)
+    logits, labels = torch.randn(50, 7, generator=generator), torch.rand(50, 7, generator=generator) < 0.2
+    labels[:, 4] = False  # what nobody has is left out
+    has = [label for label in range(7) if label != 4]
+    expected = average_precision_score(labels[:, has].numpy(), logits[:, has].numpy(), average="macro")
+    assert mean_average_precision(logits, labels) == pytest.approx(expected)
+
+
+def test_held_out_clips_are_scored_by_what_they_are_labelled_with() -> None:
+    data, one = Data(), classifier()
+    plain = held_out_scores(one, data)  # type: ignore[arg-type]
+    logits = one.eval()(data.waveforms).detach()
+    assert plain["score"] == pytest.approx(float((logits.argmax(1) == data.labels).double().mean()))
+    data.labels = nn.functional.one_hot(data.labels).float()
+    several = held_out_scores(one, data, "sigmoid")  # type: ignore[arg-type]
+    assert several["score"] == pytest.approx(average_precision_score(data.labels.numpy(), logits.numpy()))
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, data.labels)
+    assert several["held_out_loss"] == pytest.approx(float(loss))
 
 
 def test_snapshots_are_of_the_last_epochs_and_finished_as_the_classifier_is(tmp_path: Path) -> None:
