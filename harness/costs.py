@@ -18,11 +18,11 @@ def training_macs(one: Cell) -> int | None:
     """Multiply-accumulates of the cell's own training; None where its check or its `Config` does not tell.
 
     Epochs, batches and teaching are read as `baselines.training.Recipe` and `baselines.distillation.Distillation` call
-    them: an own `Config` with other names is not foretold. A system that has the `network_of` another one trains
-    nothing. Frontends, patchout and scoring are left out.
+    them: an own `Config` with other names is not foretold. A system that has the `network_of` another one, or
+    is the `ensemble_of` its runs, trains nothing. Frontends, patchout and scoring are left out.
     """
     config: dict[str, Any] = one.system.check.config or {}
-    if config.get("network_of"):
+    if config.get("network_of") or config.get("ensemble_of"):
         return 0
     found, epochs = one.system.check.complexity, config.get("epochs")
     if found is None or not isinstance(epochs, int):

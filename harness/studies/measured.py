@@ -94,13 +94,13 @@ class Findings:
         system = row.about(column)
         assert system is not None  # noqa: S101 - cells without a system are left out
         if column.relation is None:
-            return self._plain(system, column)
-        reference = self.study.reference(row).about(column)
+            return self._plain(system, column, row.epoch)
+        reference = self.study.other(row, column)
         if reference is None:
             return None
         if column.measure == "clips_per_second":
             return _times(_shown(self.speeds().get(system)), _shown(self.speeds().get(reference)), column.relation)
-        value, other = self._plain(system, column), self._plain(reference, column)
+        value, other = (self._plain(one, column, row.epoch) for one in (system, reference))
         return value and other and _related(value, other, column.relation)
 
     @property
@@ -108,13 +108,13 @@ class Findings:
         """What the speeds were measured on."""
         return next((one.hardware for one in self.speeds().values()), None)
 
-    def _plain(self, system: str, column: Column) -> Measured | None:
+    def _plain(self, system: str, column: Column, epoch: int | None) -> Measured | None:
         if column.measure in COUNTED:
             return self._count(system, column)
         if column.measure == "clips_per_second":
             shown = _shown(self.speeds().get(system))
             return Measured((shown.clips_per_second,)) if shown else None
-        return self._scored(system, column)
+        return self._scored(system, column, epoch)
 
     def _count(self, system: str, column: Column) -> Measured | None:
         found = self.counted.get(system) or self._counted_by_a_result(system)
@@ -136,7 +136,7 @@ class Findings:
                     return Counted(result.complexity, result.figures)
         return None
 
-    def _scored(self, system: str, column: Column) -> Measured | None:
+    def _scored(self, system: str, column: Column, epoch: int | None) -> Measured | None:
         splits = self.track.folds if column.split == FOLDS else (column.split,)
         if not splits:
             problem = f"Track {self.track.name} has no folds, over which the study takes means."
@@ -144,7 +144,8 @@ class Findings:
         runs, cells, whole = [], [], True
         for seed in self.seeds:
             found = [self.result(system, split, seed) for split in splits]
-            values = [self._of_epochs(one, column) for one in found if one is not None]
+            taken = [self._of_epochs(one, column, epoch) for one in found if one is not None]
+            values = [each for each in taken if each is not None]
             if len(values) < len(splits):
                 return None
             runs.append(statistics.fmean(value for value, _ in values))
@@ -152,9 +153,11 @@ class Findings:
             whole &= all(enough for _, enough in values)
         return Measured(tuple(runs), whole, tuple(cells))
 
-    def _of_epochs(self, result: Result, column: Column) -> tuple[float, bool]:
-        """The mean of a measure over the last epochs, and whether the run kept as many."""
+    def _of_epochs(self, result: Result, column: Column, epoch: int | None) -> tuple[float, bool] | None:
+        """The mean of a measure over the last epochs, and whether the run kept as many; None without that one epoch."""
         assert result.scores is not None  # noqa: S101 - `result` gives only scored ones
+        if epoch is not None:
+            return (_value(result.snapshots[epoch], column), True) if epoch in result.snapshots else None
         last = self.study.last_epochs
         kept = [result.snapshots[epoch] for epoch in sorted(result.snapshots)][-last:]
         if last == 1 or len(kept) < last:

@@ -21,7 +21,7 @@ def show(study: Study, paper: Paper, known: Known, reporter: Reporter) -> None:
     if study.layout == "rows":
         _show_rows(study, paper, known)
     else:
-        rows = [(row.name, column.name, *_cell(study, row, column, paper, known)) for row, column in study.cells]
+        rows = [(row.name, column.name, *_cell(study, row, column, paper, known)) for row, column in study.shown]
         show_table(rows, tables.STUDY)
     for line in remarks(study, known):
         reporter.say(line)
@@ -71,8 +71,8 @@ def _printed(study: Study, row: Row, column: Column, paper: Paper) -> str:
 
 
 def _by_name(study: Study, row: Row, name: str) -> Column | None:
-    """The column of that name that the row has a system for."""
-    return next((column for column in study.columns if column.name == name and row.about(column)), None)
+    """The column of that name that the row shows."""
+    return next((column for one, column in study.shown if one is row and column.name == name), None)
 
 
 def _short(study: Study, row: Row, column: Column, paper: Paper, known: Known) -> str:
@@ -89,7 +89,9 @@ def _short(study: Study, row: Row, column: Column, paper: Paper, known: Known) -
 
 
 def _found(study: Study, row: Row, column: Column, known: Known) -> tuple[Measured | None, str]:
-    """What was measured, or a word for why there is nothing."""
+    """What was measured, or a word for why there is nothing; none where nothing is to be measured."""
+    if row.printed_only:
+        return None, ""
     track = study.track_of(row)
     findings = known[track]
     if findings is None:

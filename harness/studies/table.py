@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Annotated, Literal, Protocol, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from harness import entry
 from harness.entry import STUDIES, Entry
@@ -35,15 +35,16 @@ COUNTED = frozenset({"macs", "figure"})
 """Measures that a check finds: they have no runs."""
 
 Relation = Literal["less", "times", "part"]
-"""What a column shows of a value and the one of the row's `reference`: value - reference, value / reference,
+"""What a column shows of a value and another one, the reference: value - reference, value / reference,
 reference / value."""
 
 
 class Column(Record):
     """A printed column and what is measured for it: on which split, of which of the row's systems.
 
-    `table` is the paper's table that prints it where it is not the study's own; `printed` the column there: its numbers
-    are related to those of the row's reference as the measured ones are. "" says that the paper prints none.
+    A relation is to the system that the row has for `to`, or without one to what its `reference` row has here. `table`
+    is the paper's table that prints it where it is not the study's own; `printed` the column there: its numbers are
+    related to those of the row's reference as the measured ones are. "" says that the paper prints none.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Column(Record):
     split: str = "100"
     of: str = "system"
     relation: Relation | None = None
+    to: str | None = None
     table: str | None = None
     printed: str | None = None
 
@@ -61,23 +63,35 @@ class Column(Record):
             raise ValueError('`figure` names what a column of measure "figure" shows, and no other')
         return self
 
+    @model_validator(mode="after")
+    def _relates_to_something(self) -> Self:
+        if self.to and (self.relation is None or self.printed):
+            raise ValueError(
+                "`to` is the other system of a relation, whose numbers are printed as they are or not at all"
+            )
+        return self
+
 
 class Row(Record):
     """A printed row and the system it is about; `systems` where its columns are about several (teacher, student).
 
+    `printed_only`: the work of others, or what nobody can run, of which the paper's number is all that is shown.
     `track`: where the row's numbers are from, if not from the study's. `reference`: the row that relations are to.
+    `epoch`: its scores are those of the snapshot after that epoch, not those of what the training gave in the end.
     """
 
     name: str
     system: str | None = None
     systems: dict[str, str] = Field(default_factory=dict)
+    printed_only: bool = False
     track: str | None = None
     reference: str | None = None
+    epoch: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _about_something(self) -> Self:
-        if bool(self.system) == bool(self.systems):
-            raise ValueError("a row has either `system` or `systems`")
+        if bool(self.system) + bool(self.systems) + self.printed_only != 1:
+            raise ValueError("a row has either `system` or `systems`, or is `printed_only`")
         return self
 
     def about(self, column: Column) -> str | None:
@@ -85,12 +99,17 @@ class Row(Record):
         return self.system or self.systems.get(column.of)
 
 
+def _one_or_several(names: object) -> object:
+    """`y = "drop"` is short for `y = ["drop"]`."""
+    return [names] if isinstance(names, str) else names
+
+
 class Curve(Record):
-    """A trade-off that pages draw: two columns of the study."""
+    """Columns that pages draw over the column `x`, or over the rows' epochs without one; each of `y` is a line."""
 
     title: str
-    x: str
-    y: str
+    x: str | None = None
+    y: Annotated[tuple[str, ...], BeforeValidator(_one_or_several)] = Field(min_length=1)
 
 
 class Study(Record):
@@ -120,14 +139,20 @@ class Study(Record):
         for row in self.rows:
             if row.reference is not None and row.reference not in known:
                 raise ValueError(f'the row "{row.name}" refers to "{row.reference}", which is no row')
-            if row.reference is None and any(column.relation and row.about(column) for column in self.columns):
+            related_to = [column.to for column in self.columns if column.relation and row.about(column)]
+            if row.reference is None and None in related_to:
                 raise ValueError(f'the row "{row.name}" needs a `reference`: one of its columns is a relation')
+            strange = [name for name in related_to if name and name not in row.systems]
+            if strange:
+                raise ValueError(
+                    f'the row "{row.name}" has no system "{strange[0]}", which one of its columns relates to'
+                )
         return self
 
     @model_validator(mode="after")
     def _curves_have_columns(self) -> Self:
         known = {column.name for column in self.columns}
-        missing = [name for curve in self.curves for name in (curve.x, curve.y) if name not in known]
+        missing = [name for curve in self.curves for name in (curve.x, *curve.y) if name and name not in known]
         if missing:
             raise ValueError(f'a curve shows "{missing[0]}", which is no column')
         return self
@@ -142,6 +167,12 @@ class Study(Record):
         """Every cell that a system stands behind."""
         return [(row, column) for row in self.rows for column in self.columns if row.about(column)]
 
+    @property
+    def shown(self) -> list[tuple[Row, Column]]:
+        """Every cell that is shown: those of systems, and the others' in rows that are only printed."""
+        every = [(row, column) for row in self.rows for column in self.columns]
+        return [(row, column) for row, column in every if row.printed_only or row.about(column)]
+
     def track_of(self, row: Row) -> str:
         """The track that a row's numbers are from."""
         return row.track or self.track
@@ -150,11 +181,21 @@ class Study(Record):
         """The row that relations are to."""
         return next(one for one in self.rows if one.name == (row.reference or row.name))
 
+    def other(self, row: Row, column: Column) -> str | None:
+        """The system that a relation is to; None where the reference leaves it empty."""
+        return row.systems.get(column.to) if column.to else self.reference(row).about(column)
+
     def needed(self, track: str | None = None) -> list[tuple[str, str]]:
         """Every (system, split) of the rows of a track, each once; of all rows without one."""
         rows = [row for row in self.rows if track in {None, self.track_of(row)}]
         scored = [column for column in self.columns if column.measure in SCORED]
-        pairs = [(row.about(column), column.split) for row in rows for column in scored]
+        pairs = [
+            (system, column.split)
+            for row in rows
+            for column in scored
+            if row.about(column)
+            for system in (row.about(column), row.systems.get(column.to or ""))
+        ]
         return list(dict.fromkeys((system, split) for system, split in pairs if system))
 
     def timed(self, track: str) -> tuple[str, ...]:

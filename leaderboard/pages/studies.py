@@ -63,15 +63,16 @@ def printed_for(track: str, every: Sequence[Ran], places: Places) -> tuple[Table
     board = f"{track}/index.html"
     found = {}
     for one in every:
-        for row, column in one.study.cells:
+        for row, column in one.study.shown:
             number = one.printed(row, column)
             name = column.printed or column.name
+            system = row.about(column)
             if one.study.track_of(row) != track or number is None or (column.relation and column.printed):
                 continue
             table = one.paper.table(column.table or one.study.table)
             page = f", page {table.page}" if table.page else ""
             found[one.paper.title, table.title, row.name, name] = (
-                Field(f"{one.read.name}/{row.about(column)}"),
+                Field(f"{one.read.name}/{system}" if system else row.name),
                 Field(one.paper.title),
                 Field(
                     f"{table.table}{page}: {row.name}, {name}",
@@ -120,9 +121,9 @@ def _numbers(one: Ran, cells: Cells, name: str) -> Table:
         Column("measured", "Measured"),
         Column("difference", "Measured less printed"),
     )
-    shown = [(row, column) for row, column in one.study.cells if (row.name, column.name) in cells]
+    shown = [(row, column) for row, column in one.study.shown if row.printed_only or (row.name, column.name) in cells]
     rows = tuple(
-        (Field(row.name), Field(column.name), *_fields(one, row, column, cells[row.name, column.name]))
+        (Field(row.name), Field(column.name), *_fields(one, row, column, cells.get((row.name, column.name))))
         for row, column in shown
     )
     return Table(name, f"Numbers: {len(rows)}", columns, rows, sortable=True)
@@ -132,7 +133,7 @@ def _fields(one: Ran, row: Row, column: Shown, found: Measured | None) -> tuple[
     number = one.printed(row, column)
     first = NOTHING if number is None else Field(f"{number:.2f}", number)
     if found is None:
-        return first, Field("not yet", ""), NOTHING
+        return first, NOTHING if row.printed_only else Field("not yet", ""), NOTHING
     mean = one.scaled(found, column)
     factor = mean / found.mean if found.mean else 1.0
     notes = [] if column.measure in COUNTED else [f"n = {len(found.cells) or len(found.runs)}"]
@@ -148,7 +149,7 @@ def _fields(one: Ran, row: Row, column: Shown, found: Measured | None) -> tuple[
 
 
 def _curve(one: Ran, curve: Curve) -> Chart | None:
-    """Printed and measured, a line for each track; None where nothing is known of both axes.
+    """Printed and measured, a line for each track and each `y`; None where nothing is known of both axes.
 
     What is not printed of an axis is taken from what was counted.
     """
@@ -156,26 +157,38 @@ def _curve(one: Ran, curve: Curve) -> Chart | None:
     for track in one.study.tracks:
         rows = [row for row in one.study.rows if one.study.track_of(row) == track]
         suffix = f", {track}" if len(one.study.tracks) > 1 else ""
-        lines.append(charts.Line(f"printed{suffix}", _points(one, rows, curve, one.measured, printed=True)))
-        lines.append(charts.Line(f"measured{suffix}", _points(one, rows, curve, one.measured)))
+        lines += _lines(one, rows, curve, one.measured, f"printed{suffix}", printed=True)
+        lines += _lines(one, rows, curve, one.measured, f"measured{suffix}")
     own = [row for row in one.study.rows if one.study.track_of(row) == one.study.track]
-    lines += [charts.Line(f"on {track}", _points(one, own, curve, cells)) for track, cells in one.instead.items()]
+    for track, cells in one.instead.items():
+        lines += _lines(one, own, curve, cells, f"on {track}")
     known = [line for line in lines if line.points]
     if not known:
         return None
+    measure = next(column.measure for column in one.study.columns if column.name == curve.y[0])
+    height = curve.y[0] if len(curve.y) == 1 else measure.replace("_", " ")
     drawn = charts.lines(
-        known[: len(charts.SERIES)], Axis(curve.x, write=display.short), Axis(curve.y, write=display.short),
-        title=curve.title, description="A line for what is printed and one for what was measured, from r = 0 on.",
+        known[: len(charts.SERIES)], Axis(curve.x or "epoch", write=display.short), Axis(height, write=display.short),
+        title=curve.title, description="Lines for what is printed and for what was measured, row by row.",
     )  # fmt: skip
     return Chart(drawn, "numbers")
 
 
+def _lines(
+    one: Ran, rows: Sequence[Row], curve: Curve, cells: Cells, name: str, *, printed: bool = False
+) -> list[charts.Line]:
+    """A line for each `y`, by its name where there are several."""
+    names = {y: name if len(curve.y) == 1 else f"{y}, {name}" for y in curve.y}
+    return [charts.Line(names[y], _points(one, rows, curve.x, y, cells, printed=printed)) for y in curve.y]
+
+
 def _points(
-    one: Ran, rows: Sequence[Row], curve: Curve, cells: Cells, *, printed: bool = False
+    one: Ran, rows: Sequence[Row], x_name: str | None, y_name: str, cells: Cells, *, printed: bool
 ) -> list[tuple[float, float]]:
     points = []
     for row in rows:
-        x, y = (_value(one, row, name, cells, printed=printed) for name in (curve.x, curve.y))
+        x = row.epoch if x_name is None else _value(one, row, x_name, cells, printed=printed)
+        y = _value(one, row, y_name, cells, printed=printed)
         if x is not None and y is not None:
             points.append((x, y))
     return points

@@ -25,7 +25,7 @@ from baselines.models.network import Network
 from baselines.models.small_ast import Shape, SmallAST
 from baselines.models.two_heads import TwoHeads
 from baselines.pretrained import load_pretrained
-from baselines.training import Decay, Recipe, fit, objective
+from baselines.training import Averaging, Decay, Recipe, fit, objective
 from baselines.training.schedules import AnySchedule
 from harness.contract import Classifier, Clips, Mistake, Run, Task, TrainingData
 
@@ -37,9 +37,21 @@ Model = Literal[
 REDUCTIONS: dict[Activation, Literal["clips", "elements"]] = {"softmax": "clips", "sigmoid": "elements"}
 """How the label loss of each activation is reduced, and so the divergence beside it."""
 
-
 MEMBERS = 3
 """Runs of an ensemble (table 9)."""
+
+IMAGENET: dict[Model, str] = {
+    "efficientnet_b0": "data/efficientnet-b0-imagenet.pth",
+    "efficientnet_b2": "data/efficientnet-b2-imagenet.pth",
+    "efficientnet_b6": "data/efficientnet-b6-imagenet.pth",
+    "densenet121": "data/densenet121-imagenet.pth",
+    "hybrid_b0": "data/efficientnet-b0-imagenet.pth",
+    "hybrid_b2": "data/efficientnet-b2-imagenet.pth",
+    "ast_tiny": "data/deit-tiny-distilled-224.pth",
+    "ast_small": "data/deit-small-distilled-224.pth",
+    "ast_base": "data/deit-base-distilled-384.pth",
+}
+"""Where first weights of ImageNet are looked for (section 2.2: every model has them, taught or not)."""
 
 
 class ForCNN(BaseModel):
@@ -51,6 +63,7 @@ class ForCNN(BaseModel):
     batch_size: int | None = Field(default=None, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
     schedule: AnySchedule | None = None
+    averaging: Averaging | None = None
 
     def fields(self) -> dict[str, Any]:
         """The fields of the recipe that change."""
@@ -63,14 +76,18 @@ class Config(Recipe):
 
     `model`: what is built; `shape`: an AST of that width and depth in its place, `channels`: of `cp_mobile`, for
     demonstrations. `taught_by`: what kind its teachers are; the temperatures are the data set's, where the distillation
-    of a system does not say (section 4.2: AST to CNN wants a higher one).
+    of a system does not say (section 4.2: AST to CNN wants a higher one). `averaged`: the weights are averaged as the
+    data set's `averaging` says, else they are those of the last or the best epoch. `extra_epochs` are trained beyond
+    `epochs` (table 11), those behind `stop_after` are not: where the schedule does not know its end, what is left is
+    the checkpoint of that epoch in a whole training (figure 2; 0: the first weights).
     `ensemble_of` names the needed system whose seeds, trained, are asked together: the mean of their logits. `tokens`:
     "class_distillation" as AST was released, "class" as the paper writes. `n_frames`: "code" pads as released, "text"
     has 100 a second. `loss`: "softmax" for cross-entropy, "sigmoid" for binary cross-entropy a class. Masks without a
     `value` are filled with the zeros that pad a clip. `checkpoints`: files of first weights by model, of which the
-    model's is its `checkpoint`; none, or an empty path: from nothing. `norm_momentum` is how far the running statistics
-    of a CNN's batch norms move in a step, where it is not 0.01 as in the released network: a training of few steps
-    would otherwise be tested with those of ImageNet.
+    model's is its `checkpoint`; `pretrained` says of which table: ImageNet's, or those of networks that went on to
+    learn AudioSet, alone or taught (table 13). None, or an empty path: from nothing. `norm_momentum` is how far the
+    running statistics of a CNN's batch norms move in a step, where it is not 0.01 as in the released network: a
+    training of few steps would otherwise be tested with those of ImageNet.
     """
 
     epochs: int = Field(default=25, ge=1)
@@ -89,6 +106,10 @@ class Config(Recipe):
         RollFrames(limit=10),
     )
     loss: Activation = "softmax"
+    averaging: Averaging | None = Averaging(kind="swa", start=21)
+    averaged: bool = False
+    extra_epochs: int = Field(default=0, ge=0)
+    stop_after: int | None = Field(default=None, ge=0)
     model: Model = "ast_base"
     shape: Shape | None = None
     channels: int = Field(default=32, ge=1)
@@ -101,17 +122,24 @@ class Config(Recipe):
     taught_by: Literal["cnn", "ast"] | None = None
     temperature: float = Field(default=1.0, gt=0)
     temperature_ast_to_cnn: float = Field(default=2.5, gt=0)
-    checkpoints: dict[Model, str] = Field(default_factory=dict)
+    pretrained: Literal["imagenet", "audioset", "audioset_kd"] = "imagenet"
+    checkpoints: dict[Model, str] = IMAGENET
+    checkpoints_audioset: dict[Model, str] = Field(default_factory=dict)
+    checkpoints_audioset_kd: dict[Model, str] = Field(default_factory=dict)
     checkpoint: Literal["package:efficientnet_lite0"] | Path | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _own_checkpoint(cls, fields: Any) -> Any:  # noqa: ANN401 - whatever was typed
         """The file of first weights is that of the model: only it has to be there, and is part of the identity."""
-        if not isinstance(fields, dict) or not isinstance(fields.get("checkpoints", {}), dict):
+        if not isinstance(fields, dict):
+            return fields
+        kind = fields.get("pretrained", "imagenet")
+        files = fields.get("checkpoints", IMAGENET) if kind == "imagenet" else fields.get(f"checkpoints_{kind}", {})
+        if not isinstance(files, dict):
             return fields
         taken = fields.get("ensemble_of") is not None
-        own = None if taken else fields.get("checkpoints", {}).get(fields.get("model", "ast_base"))
+        own = None if taken else files.get(fields.get("model", "ast_base"))
         return {**fields, "checkpoint": fields.get("checkpoint", own) or None}
 
     @property
@@ -142,8 +170,15 @@ class Config(Recipe):
         return how.model_copy(update=changes)
 
     def recipe(self) -> Config:
-        """The knobs of the loop for this network."""
-        return self if self.transformer else self.model_copy(update=self.for_cnn.fields())
+        """The knobs of the loop for this network: what is averaged, or stops early, keeps what it has in the end."""
+        changes = {} if self.transformer else self.for_cnn.fields()
+        epochs = changes.get("epochs", self.epochs) + self.extra_epochs
+        changes["epochs"] = epochs if self.stop_after is None else min(epochs, self.stop_after)
+        if not self.averaged:
+            changes["averaging"] = None
+        if self.averaged or self.stop_after is not None:
+            changes["keep"] = "last"
+        return self.model_copy(update=changes)
 
 
 class System(Classifier):

@@ -32,6 +32,7 @@ TEACHERS = (cell(70, 0), cell(30, 0))
         (cell(10, 100, *TEACHERS, epochs=5, distillation={"teaching": "offline"}), 3 * 10 * 500 + 100 * 100),
         (cell(10, 0, epochs=5), 0),
         (cell(10, 100, cell(10, 100), epochs=5, network_of="another"), 0),
+        (cell(30, 100, cell(10, 100), epochs=5, ensemble_of="another"), 0),
         (cell(None, 100, epochs=5), None),
         (cell(10, 100), None),
     ],

@@ -174,6 +174,64 @@ def test_unknown_studies_and_entries_without_any_are_refused(tmp_path: Path) -> 
         studies.reader(made.entry_folder(tmp_path / "plain"))
 
 
+BY_EPOCH = """
+title = "Figure 1"
+paper = "somebody"
+table = "table1"
+track = "tiny"
+seeds = [0, 1]
+columns = [
+  { name = "S1", measure = "macro_accuracy", split = "50", of = "one", printed = "" },
+  { name = "lead", measure = "macro_accuracy", split = "50", of = "one", to = "other", relation = "less" },
+]
+rows = [
+  { name = "others", printed_only = true },
+  { name = "first", epoch = 5, systems = { one = "S1", other = "S1" } },
+  { name = "later", epoch = 7, systems = { one = "S1", other = "S1" } },
+]
+"""
+
+
+class Leads(Printed):
+    """A paper that prints a column of differences."""
+
+    def number(self, row: str, column: str) -> float | None:
+        assert column == "lead"
+        return {"others": 4.0, "first": 1.5}.get(row)
+
+
+def test_a_row_may_be_about_one_epoch_or_only_printed(
+    tmp_path: Path, track: str, places: Places, hands: Hands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = with_study(tmp_path / "mine", BY_EPOCH)
+    read = studies.reader(folder)
+    assert running.run(read, studies.load(read, "table1"), Leads(), track, Choice(), places, hands)
+    shown = table(capsys.readouterr().out)
+    kept = [one for _, one in results.read_all([places.results])]
+    fifth = [100 * one.snapshots[5].macro_accuracy for one in kept if isinstance(one, Result)]
+    assert len(fifth) == 2
+    assert shown[0] == ["others", "S1", "", "", "", "", ""]
+    assert shown[1][:4] == ["others", "lead", "4.00", ""]
+    assert shown[2][:5] == ["first", "S1", "", f"{np.mean(fifth):.2f}", "2"]
+    assert shown[3][:6] == ["first", "lead", "1.50", "0.00", "2", "-1.50"]
+    assert [line[:4] for line in shown[4:]] == [
+        ["later", "S1", "", "not measured"],
+        ["later", "lead", "", "not measured"],
+    ]
+
+
+def test_a_relation_to_another_system_of_the_row_needs_that_system() -> None:
+    column = {"name": "lead", "relation": "less", "to": "other", "of": "one"}
+    row = {"name": "first", "systems": {"one": "S1", "other": "S2"}}
+    plain = {"title": "t", "paper": "p", "table": "t", "track": "esc50", "seeds": [0]}
+    study = studies.Study.model_validate({**plain, "columns": [column], "rows": [row]})
+    assert study.needed() == [("S1", "100"), ("S2", "100")]
+    with pytest.raises(ValueError, match='no system "other", which one of its columns relates to'):
+        studies.Study.model_validate({**plain, "columns": [column], "rows": [{**row, "systems": {"one": "S1"}}]})
+    with pytest.raises(ValueError, match="other system of a relation"):
+        studies.Column.model_validate({**column, "relation": None})
+
+
 def test_a_row_may_be_about_several_systems(tmp_path: Path) -> None:
     text = STUDY.format(last=1).replace('system = "S1"', 'systems = { teacher = "S1" }')
     text = text.replace('split = "50"', 'split = "50"\nof = "teacher"')
@@ -192,4 +250,7 @@ def test_the_studies_that_come_with_the_project_can_be_run() -> None:
         paper = printed.paper(study.paper)
         assert any(studies.printed(study, row, column, paper) is not None for row, column in study.cells)
         assert set(study.tracks) <= set(tracks.names())
+        assert all(
+            studies.printed(study, row, column, paper) is not None for row, column in study.shown if row.printed_only
+        )
         assert set(study.also) <= set(tracks.names())

@@ -230,6 +230,7 @@ def test_rows_that_the_text_contradicts_are_unclear() -> None:
         ("data_efficient_cpm", "table3", "S2"),
         ("fastast", "table1", "Balanced Audioset / r = 35"),
         ("cmkd", "table3", "AST-Small"),
+        ("cmkd", "table3", "DenseNet-121"),
     ):
         assert paper(name).table(table).row(row).unclear
 
@@ -379,6 +380,64 @@ def test_the_best_teacher_of_a_cnn_is_an_ast_and_of_an_ast_a_cnn() -> None:
         assert max(values, key=values.__getitem__) in (ASTS if student in CNNS else CNNS), student
 
 
+BOLD = {  # the best teacher of each student, as printed
+    "EffNet-B0": "AST-Tiny", "EffNet-B2": "AST-Tiny", "EffNet-B6": "AST-Tiny", "DenseNet-121": "AST-Tiny",
+    "AST-Tiny": "DenseNet-121", "AST-Small": "EffNet-B0", "AST-Base": "EffNet-B0",
+}  # fmt: skip
+
+
+def test_the_bold_numbers_of_table_3_are_the_best_of_their_rows_but_for_one_that_is_unclear() -> None:
+    table = paper("cmkd").table("table3")
+    best = {student: max(table.row(student).values, key=table.row(student).values.__getitem__) for student in BOLD}
+    assert {student for student in BOLD if best[student] != BOLD[student]} == {"DenseNet-121"}
+    assert table.row("DenseNet-121").unclear
+
+
+@pytest.mark.parametrize(
+    ("setting", "to_cnn", "to_ast"),
+    [
+        ("KD Temperature", "τ = 2.5", "τ = 1.0"),
+        ("KD Balancing Coefficient", "λ = 0.5 (Default)", "λ = 0.5 (Default)"),
+        ("Teacher Type", "Consistent Teacher (Default)", "Consistent Teacher (Default)"),
+        ("Separate Distillation Head", "No (Default)", "No (Default)"),
+    ],
+)
+def test_the_bold_numbers_of_table_5_are_the_best_of_their_part(setting: str, to_cnn: str, to_ast: str) -> None:
+    for name, bold in (("AST→CNN", to_cnn), ("CNN→AST", to_ast)):
+        part = {row: value for row, value in column("cmkd", "table5", name).items() if row.startswith(setting)}
+        assert part[f"{setting} / {bold}"] == max(part.values())
+
+
+def test_the_bold_numbers_of_table_7_are_the_best_of_their_student() -> None:
+    single = number("cmkd", "table7", "AST-Tiny→EfficientNet-B2", "Single teacher")
+    several = number("cmkd", "table7", "EfficientNet-B0 + DenseNet-121→AST-Base", "Multi-Loss")
+    for student, bold in (("EfficientNet-B2", single), ("AST-Base", several)):
+        rows = [row for row in paper("cmkd").table("table7").rows if row.name.endswith(f"→{student}")]
+        assert bold == max(value for row in rows for value in row.values.values())
+
+
+def test_every_setting_of_table_5_is_better_than_no_distillation() -> None:
+    for name in ("AST→CNN", "CNN→AST"):
+        values = column("cmkd", "table5", name)
+        taught = {row: value for row, value in values.items() if row != "No KD Baseline" and "(No KD)" not in row}
+        assert len(taught) == 11
+        assert min(taught.values()) > values["No KD Baseline"]
+
+
+def test_a_second_iteration_is_no_better_although_its_teachers_are() -> None:
+    students, teachers = (column("cmkd", "table4", f"{who} Performance") for who in ("Student", "Teacher"))
+    for pair in ("AST-Tiny w/{} KD→EfficientNet-B2", "EfficientNet-B0 w/{} KD→AST-Base"):
+        first, second = (f"KD Iteration 1 / {pair.format('o')}", f"KD Iteration 2 / {pair.format('')}")
+        assert teachers[second] > teachers[first]
+        assert students[second] < students[first]
+
+
+def test_a_higher_temperature_does_not_help_the_strongest_teacher() -> None:
+    low, high = column("cmkd", "section4.1", "AST-Base→EfficientNet-B2").values()
+    assert low == number("cmkd", "table3", "EffNet-B2", "AST-Base")
+    assert high < low
+
+
 def test_teachers_have_the_number_of_the_same_model_without_distillation() -> None:
     table = paper("cmkd").table("table3")
     for name, value in table.row("Teacher Model Performance").values.items():
@@ -450,6 +509,35 @@ def test_the_comparisons_show_the_averaged_weights(summary: str, best: str, row:
         assert shown.deviations["mAP"] == measured.deviations["w/ WA"]
 
 
+def test_taught_models_beat_all_earlier_ones_of_their_kind_and_share_the_lead_with_concurrent_ones() -> None:
+    fsd50k, audioset = (column("cmkd", table, "mAP") for table in ("table10", "table12"))
+    assert fsd50k["AST"] == number("cmkd", "table9", "AST-Base / No KD", "Best Model on Validation Set")
+    assert min(fsd50k["KD-CNN"], fsd50k["KD-AST"]) > max(value for name, value in fsd50k.items() if "KD" not in name)
+    cnns = ("AudioSet Baseline", "PANNs", "TALNet", "DeepRes", "PSLA")
+    assert audioset["KD-CNN"] > max(audioset[name] for name in cnns)
+    assert audioset["KD-AST"] == audioset["HTS-AT"] == audioset["PaSST"] > audioset["AST"]
+
+
+@pytest.mark.parametrize(
+    ("table", "first", "data"),
+    [("table9", "Best Model on Validation Set", [""]), ("table11", "Last Epoch", ["Balanced / ", "Full / "])],
+)
+def test_averaging_and_ensembles_narrow_what_distillation_gains(table: str, first: str, data: list[str]) -> None:
+    for model in (f"{part}{name}" for part in data for name in ("EfficientNet-B2", "AST-Base")):
+        plain, taught = (paper("cmkd").table(table).row(f"{model} / {kd}").values for kd in ("No KD", "KD"))
+        gain = {name: taught[name] - plain[name] for name in plain}
+        assert all(gain[first] > gain[name] >= 0 for name in ("w/ WA", "Ensemble")), model
+        assert plain[first] <= plain["w/ WA"] < plain["Ensemble"]
+
+
+def test_the_plain_columns_of_table_9_are_the_pairs_of_tables_3_and_7() -> None:
+    best = column("cmkd", "table9", "Best Model on Validation Set")
+    assert best["EfficientNet-B2 / No KD"] == number("cmkd", "table3", "EffNet-B2", "No KD")
+    assert best["EfficientNet-B2 / KD"] == number("cmkd", "table3", "EffNet-B2", "AST-Tiny")
+    assert best["AST-Base / No KD"] == number("cmkd", "table3", "AST-Base", "No KD")
+    assert best["AST-Base / KD"] == number("cmkd", "table7", "EfficientNet-B0 + DenseNet-121→AST-Base", "Multi-Loss")
+
+
 def test_five_more_epochs_give_three_tenths_and_distillation_helps_more_with_less_data() -> None:
     last = column("cmkd", "table11", "Last Epoch")
     assert last["Full / AST-Base, 10 epochs / KD"] - last["Full / AST-Base / KD"] == pytest.approx(0.3)
@@ -481,6 +569,11 @@ def test_the_teachers_of_esc_50_are_the_students_without_distillation() -> None:
         teacher = table.row(f"Teacher ({model}) Performance").values
         for kind, own in zip(teacher.values(), pretrained, strict=True):
             assert {value for name, value in table.row(f"{model} / {own}").values.items() if "No KD" in name} == {kind}
+
+
+def test_the_dashed_lines_of_figure_2_are_the_students_of_table_5_without_a_teacher() -> None:
+    dashed = paper("cmkd").table("figure2").row("No KD").values
+    assert dashed == paper("cmkd").table("table5").row("No KD Baseline").values
 
 
 def test_the_lead_at_the_last_epoch_of_figure_3_is_that_of_table_5() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from harness.console import Reporter
 from harness.outcomes import Mistake
 from harness.plan import Choice
 from harness.results import Result
-from harness.studies.measured import Counted, Findings
+from harness.studies.measured import Counted, Findings, Measured
 from harness.studies.shown import show
 from harness.studies.table import Column, Row, Study, load, printed, related
 from harness.throughput import speed as speeds
@@ -25,6 +26,7 @@ from leaderboard.page import Page
 from leaderboard.pages.places import Places
 from leaderboard.pages.studies import pages, printed_for
 from leaderboard.studied import Ran
+from leaderboard.tables import NOTHING
 from tests.harness.throughput.made import figures, speed
 from tests.leaderboard.made import result, write
 
@@ -186,8 +188,32 @@ def test_a_row_s_table_shows_printed_and_measured_side_by_side(
 
 def test_a_track_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     read = entry.read(FASTAST)
-    show(load(read, "table2"), papers.paper("fastast"), {"audioset": None}, Reporter())
-    assert "needs the track audioset" in capsys.readouterr().out
+    show(load(read, "table2"), papers.paper("fastast"), {"audioset-balanced": None}, Reporter())
+    assert "needs the track audioset-balanced" in capsys.readouterr().out
+
+
+def test_rows_of_others_stand_on_the_page_and_on_the_board_with_their_printed_numbers() -> None:
+    every = [one for one in studied.ran([]) if one.title == "cmkd/table10"]
+    table = _page(every).sections[-2].tables[0]
+    assert [field.text for field in table.rows[0]] == ["FSD50K Baseline", "mAP", "43.40", NOTHING.text, NOTHING.text]
+    assert [field.text for field in table.rows[-1]] == ["KD-AST", "mAP", "62.90", "not yet", NOTHING.text]
+    [printed_there] = printed_for("fsd50k", every, Places(Path("/site")))
+    assert [row[0].text for row in printed_there.rows][:1] == ["FSD50K Baseline"]
+    assert "cmkd/ast-base" in [row[0].text for row in printed_there.rows]
+
+
+def test_a_learning_curve_has_a_line_for_each_system_over_the_epochs() -> None:
+    [one] = [each for each in studied.ran([]) if each.title == "cmkd/figure3"]
+    names = one.study.curves[0].y
+    runs = {
+        (row.name, name): Measured((0.01 * (row.epoch or 0) + place,))
+        for row in one.study.rows if row.epoch and row.epoch <= 3
+        for place, name in enumerate(names)
+    }  # fmt: skip
+    chart = _page([replace(one, measured={**one.measured, **runs})]).sections[0].charts[0]
+    assert all(f"{name}, measured" in chart.svg for name in names[:2])
+    assert "epoch" in chart.svg
+    assert "mean average precision" in chart.svg
 
 
 def test_the_page_shows_what_was_measured_on_a_stand_in(folder: Path) -> None:

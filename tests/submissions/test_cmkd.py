@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from baselines.distillation import cross_model_divergence, label_loss
 from harness import needs
@@ -51,15 +52,31 @@ def test_table_3_has_every_student_of_every_teacher_and_each_alone() -> None:
         for teacher in (*CNNS, *ASTS):
             assert [need.system for need in READ.system(f"{teacher}-to-{student}").needs] == [teacher]
             assert config(READ, MODULE, f"{teacher}-to-{student}").model == config(READ, MODULE, student).model
-    assert {
-        name for name, one in systems.items() if not set(one.presets) & {"demo", "small", "esc50", "fsd50k"}
-    } == set()
+    assert all(one.presets and set(one.presets) <= set(READ.submission.presets) for one in systems.values())
 
 
 def test_every_system_is_a_configuration_in_every_preset() -> None:
     for name in READ.submission.systems:
         for preset in (None, *READ.submission.presets):
             config(READ, MODULE, name, preset)
+
+
+def test_every_network_of_every_preset_is_built_and_tells_the_classes_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On tensors without contents, which the frontend cannot be built on; each kind of network once."""
+    monkeypatch.setattr(MODULE, "KaldiFbank", lambda _: nn.Identity())
+    kinds = {}
+    for name, system in READ.submission.systems.items():
+        for preset in system.presets:
+            found = config(READ, MODULE, name, preset)
+            two = found.distillation is not None and found.distillation.separate_head
+            kinds[found.model, found.shape, found.ensemble_of is not None, two] = preset, found
+    assert len(kinds) > 15
+    for preset, found in kinds.values():
+        seconds = {"demo": 1.0, "small": 5.0, "esc50": 5.0}.get(preset, 10.0)
+        with torch.device("meta"):
+            network = MODULE.build(found, Task(tuple(f"class {number}" for number in range(7)), seconds, ())).network
+            features = torch.empty(2, 1, 128, found.fbank(seconds).n_frames)
+            assert network.eval()(features).shape == (2, 7)
 
 
 def test_students_learn_as_equation_1_says() -> None:
@@ -88,6 +105,96 @@ def test_recipes_are_those_of_table_2() -> None:
     assert (cnn.learning_rate, cnn.batch_size, cnn.epochs) == (1e-4, 48, 25)
     kinds = [step.kind for step in ast.augmentations]
     assert kinds == ["label_smoothing", "frequency_mask", "time_mask", "cell_noise", "roll_frames"]
+    ast, cnn = (config(READ, MODULE, name, "audioset").recipe() for name in ("ast-base", "effnet-b2"))
+    assert (ast.learning_rate, ast.batch_size, ast.epochs) == (1e-5, 12, 5)
+    assert (cnn.learning_rate, cnn.batch_size, cnn.epochs) == (1e-4, 120, 30)
+    for preset in ("fsd50k", "audioset-balanced", "audioset"):
+        kinds = [step.kind for step in config(READ, MODULE, "ast-base", preset).augmentations]
+        assert kinds == ["label_smoothing", "mixup", "frequency_mask", "time_mask", "cell_noise", "roll_frames"]
+        assert config(READ, MODULE, "ast-base", preset).loss == "sigmoid"
+
+
+@pytest.mark.parametrize(
+    ("preset", "name", "rates", "averaged"),
+    [  # of AST's and PSLA's released code: the factor of the rate by epoch, and the epochs that are averaged
+        ("audioset-balanced", "ast-base", {1: 1, 10: 1, 11: 0.5, 15: 0.5, 16: 0.25, 25: 0.125}, (6, 25)),
+        ("audioset-balanced", "effnet-b2", {35: 1, 36: 0.5, 41: 0.25, 60: 1 / 32}, (41, 60)),
+        ("audioset", "ast-base", {2: 1, 3: 0.5, 4: 0.25, 5: 0.125}, (1, 5)),
+        ("audioset", "effnet-b2", {10: 1, 11: 0.5, 16: 0.25, 30: 1 / 16}, (16, 30)),
+    ],
+)
+def test_audioset_is_learned_as_ast_and_psla_were_released(
+    preset: str, name: str, rates: dict[int, float], averaged: tuple[int, int]
+) -> None:
+    recipe = config(READ, MODULE, f"{name}-averaged", preset).recipe()
+    steps = 2000
+    found = {epoch: recipe.schedule.factor(epoch * steps - 1, steps, recipe.epochs) for epoch in rates}
+    assert found == rates
+    assert recipe.schedule.factor(499, steps, recipe.epochs) == 0.45  # the first thousand steps warm up
+    assert (recipe.averaging.start, recipe.averaging.every, recipe.epochs) == (averaged[0], 1, averaged[1])
+    assert config(READ, MODULE, name, preset).recipe().averaging is None
+
+
+def test_the_best_epoch_is_kept_unless_weights_are_averaged_or_a_checkpoint_is_wanted() -> None:
+    kept = {
+        name: config(READ, MODULE, name, "fsd50k").recipe().keep
+        for name in ("effnet-b2", "effnet-b2-averaged", "ast-tiny-after-50", "ast-base-by-epoch")
+    }
+    assert list(kept.values()) == ["best", "last", "last", "best"]
+    assert config(READ, MODULE, "effnet-b2-averaged", "fsd50k").recipe().averaging.start == 21
+
+
+def test_table_11_has_five_epochs_more_where_it_says_so() -> None:
+    epochs = {
+        name: config(READ, MODULE, f"effnet-b2-to-ast-base{name}", "audioset").recipe().epochs
+        for name in ("", "-averaged", "-longer", "-longer-averaged")
+    }
+    assert list(epochs.values()) == [5, 5, 10, 10]
+
+
+@pytest.mark.parametrize(("system", "epochs"), [("ast-tiny-after-0", 0), ("ast-tiny-after-5", 1)])
+def test_a_teacher_of_figure_2_is_the_checkpoint_of_a_whole_training(tmp_path: Path, system: str, epochs: int) -> None:
+    """With a schedule that does not know its end, as FSD50K has; here a training has two epochs."""
+    changes = {**SHORT, "schedule": {"kind": "decay", "start": 1}, "snapshots": 2}
+    whole, part = made.Run(tmp_path / "whole"), made.Run(tmp_path / "part")
+    first = built("ast-tiny", PAIR, **changes)
+    kept = {0: copy.deepcopy(first.network.state_dict())}
+    MODULE.train(first, Data(), whole)
+    kept |= {epoch: one.network.state_dict() for epoch, one in whole.snapshots.items()}
+    stopped = MODULE.train(built(system, PAIR, **changes, **({"stop_after": 1} if epochs else {})), Data(), part)
+    assert all(torch.equal(value, kept[epochs][name]) for name, value in stopped.network.state_dict().items())
+    assert not all(torch.equal(value, kept[2][name]) for name, value in stopped.network.state_dict().items())
+
+
+def test_table_13_begins_from_weights_of_audioset_where_it_says_so() -> None:
+    files = {
+        name: str(config(READ, MODULE, name, "esc50").checkpoint)
+        for name in ("ast-base", "ast-base-audioset", "ast-base-audioset-kd", "effnet-b2-to-ast-base-audioset-kd")
+    }
+    assert list(files.values()) == [
+        "data/deit-base-distilled-384.pth", "data/ast-base-audioset.pth", "data/ast-base-audioset-kd.pth",
+        "data/ast-base-audioset-kd.pth",
+    ]  # fmt: skip
+    for student, teacher in (("effnet-b2", "ast-base"), ("ast-base", "effnet-b2")):
+        for own in ("", "-audioset", "-audioset-kd"):
+            for taught in ("", "-audioset", "-audioset-kd"):
+                [need] = READ.system(f"{teacher}{taught}-to-{student}{own}").needs
+                assert need.system == f"{teacher}{taught}"
+
+
+def test_a_network_of_audioset_begins_anew_at_its_head_only(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    earlier = MODULE.build(config(READ, MODULE, "ast-base", **SHORT), Task(("a", "b", "c"), 0.3, ()))
+    torch.save(earlier.network.state_dict(), tmp_path / "ast.pth")
+    changes = {**SHORT, "epochs": 1, "learning_rate": 1e-12, "weight_decay": 0}
+    files = {"checkpoints_audioset": {"ast_base": str(tmp_path / "ast.pth")}}
+    one = built("ast-base-audioset", PAIR, **changes, **files)
+    trained = MODULE.train(one, Data(), made.Run(tmp_path)).network.state_dict()
+    assert torch.allclose(trained["v.pos_embed"], earlier.network.state_dict()["v.pos_embed"], atol=1e-6)
+    assert trained["mlp_head.1.weight"].shape == (2, 24)
+    missing = {"checkpoints_audioset": {"ast_base": str(tmp_path / "none.pth")}}
+    with pytest.raises(Mistake, match="There is no file"):
+        MODULE.train(built("ast-base-audioset", PAIR, **changes, **missing), Data(), made.Run(tmp_path))
 
 
 @pytest.mark.parametrize("pair", ["ast-tiny-to-effnet-b2", "effnet-b0-to-ast-base", "lite0-to-ast-tiny"])

@@ -202,6 +202,17 @@ def test_proportional_attention_is_an_option() -> None:
     assert not torch.allclose(one.network(x), other.network(x), atol=1e-5)
 
 
+def test_balanced_audioset_is_learned_as_ast_was_released() -> None:
+    recipe = config(READ, MODULE, "inf-r0", "audioset-balanced").recipe()
+    steps = 2000
+    found = [recipe.schedule.factor(epoch * steps - 1, steps, recipe.epochs) for epoch in (10, 11, 16, 25)]
+    assert found == [1, 0.5, 0.25, 0.125]
+    assert (recipe.learning_rate, recipe.batch_size, recipe.averaging.start, recipe.epochs) == (5e-5, 12, 6, 25)
+    table = studies.load(READ, "table2")
+    unasked = {name for name, one in READ.submission.systems.items() if {"audioset-balanced"} & {*one.presets}}
+    assert {name for name, _ in table.needed() if name.startswith("kd")} <= unasked
+
+
 def test_a_negative_r_is_refused() -> None:
     with pytest.raises(Mistake, match="-5 tokens cannot be merged") as caught:
         built(r=-5, **TINY)

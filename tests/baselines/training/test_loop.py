@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
 from baselines.augmentations import FreqMixStyle, Mixup, Noise
 from baselines.distillation import Distillation
 from baselines.training import Averaging, Constant, Plateau, Recipe, WarmupCosine, fit, objective
 from baselines.training.loop import class_weights
+from baselines.training.scores import held_out_scores
 from harness.contract import Batch, Classifier, Mistake, TrainingData
 from tests.baselines.training.made import Data, Run, StoppedError, Teacher, classifier, scalars
 
@@ -210,6 +212,18 @@ def test_the_list_that_the_publisher_keeps_for_choosing_takes_the_place_of_what_
 def test_what_needs_held_out_clips_is_refused_without_them(tmp_path: Path, knobs: dict[str, Any]) -> None:
     with pytest.raises(Mistake, match="holds none out"):
         trained(Run(tmp_path), **knobs)
+
+
+def test_held_out_clips_are_scored_by_what_they_are_labelled_with() -> None:
+    data, one = Data(), classifier()
+    plain = held_out_scores(one, data)  # type: ignore[arg-type]
+    logits = one.eval()(data.waveforms).detach()
+    assert plain["score"] == pytest.approx(float((logits.argmax(1) == data.labels).double().mean()))
+    data.labels = nn.functional.one_hot(data.labels).float()
+    several = held_out_scores(one, data)  # type: ignore[arg-type]
+    assert several["score"] == pytest.approx(average_precision_score(data.labels.numpy(), logits.numpy()))
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, data.labels)
+    assert several["held_out_loss"] == pytest.approx(float(loss))
 
 
 def test_snapshots_are_of_the_last_epochs_and_finished_as_the_classifier_is(tmp_path: Path) -> None:
