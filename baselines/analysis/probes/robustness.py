@@ -99,10 +99,11 @@ def shifted(waveforms: Tensor, share: float, draws: Sequence[Generator]) -> Tens
 
 
 def noisy(waveforms: Tensor, decibels: float, draws: Sequence[Generator]) -> Tensor:
-    """Clips (batch, samples) with white Gaussian noise, so many decibels below the power of each; silence stays."""
-    noise = np.stack([draw.standard_normal(waveforms.shape[1], dtype=np.float32) for draw in draws])
-    power = waveforms.square().mean(1, keepdim=True)
-    return waveforms + torch.from_numpy(noise).to(waveforms) * (power * 10 ** (-decibels / 10)).sqrt()
+    """Clips (batch, samples) with white Gaussian noise, exactly so many decibels below each; silence stays."""
+    drawn = np.stack([draw.standard_normal(waveforms.shape[1], dtype=np.float32) for draw in draws])
+    noise = torch.from_numpy(drawn).to(waveforms)
+    power = waveforms.square().mean(1, keepdim=True) / noise.square().mean(1, keepdim=True)
+    return waveforms + noise * (power * 10 ** (-decibels / 10)).sqrt()
 
 
 @contextmanager
