@@ -19,6 +19,9 @@ HEAD = 26
 
 GAP = 14
 MARGIN = 8
+SCALE = 1.5
+"""How much larger than a chart on a page it opens, where the window has room."""
+
 
 _HEIGHT = re.compile(r'^<svg[^>]* viewBox="0 0 [0-9.]+ ([0-9.]+)"')
 
@@ -36,8 +39,9 @@ def sheet(charts: Sequence[Markup], title: str) -> str:
         body.append(chart.replace(Markup("<svg "), Markup(place + style), 1))  # noqa: S704 - numbers
         top += height + GAP
     box = svg.ViewBoxSpec(-MARGIN, -MARGIN, WIDTH + 2 * MARGIN, svg_parts.rounded(top - GAP + 2 * MARGIN))
+    size = [svg_parts.rounded(SCALE * float(side)) for side in (box.width, box.height)]
     text = f'{svg.Title(text=svg_parts.escaped(title))}<style>{_styles()}</style><g class="chart">{body[0]}</g>'
-    picture = svg.SVG(xmlns=NAMESPACE, viewBox=box, width=box.width, text=text + "".join(body[1:]))
+    picture = svg.SVG(xmlns=NAMESPACE, viewBox=box, width=size[0], height=size[1], text=text + "".join(body[1:]))
     return f"{picture}\n"
 
 
