@@ -82,6 +82,13 @@ def compare(session: nox.Session) -> None:
 
 
 @nox.session
+def analyse(session: nox.Session) -> None:
+    """How alike trained systems are and what they stand: nox -s analyse -- svcca ENTRY SYSTEM SYSTEM [--track T]."""
+    install(session)
+    session.run("python", "-m", "harness", "analyse", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Every test, two at a time, and those of clocks by themselves: nox -s tests [-- pytest options]."""
     install(session, "tests")

@@ -156,6 +156,22 @@ def compare(options: argparse.Namespace, reporter: Reporter) -> bool:
     return True
 
 
+def analyse(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """What trained systems have in common and what they stand: a table and a figure."""
+    from harness.analysing import running as analysing  # noqa: PLC0415 - few commands need it
+    from leaderboard import analyses  # noqa: PLC0415
+
+    asked = analysing.Asked(
+        options.analysis, options.entry, tuple(options.systems), options.track, _choice(options), _places(options)
+    )
+    with Nursery() as nursery:
+        found = analysing.analyse(asked, Hands(nursery, reporter))
+    show_table(*analyses.as_text(found))
+    for path in analyses.write(found, options.out):
+        reporter.say(f"written: {path}")
+    return True
+
+
 def rules(options: argparse.Namespace, reporter: Reporter) -> bool:
     """The rules, as Markdown on standard output."""
     from harness import rules_page  # noqa: PLC0415
@@ -172,6 +188,7 @@ def _parser() -> argparse.ArgumentParser:
     _study_options(_verb(verbs, "study", study))
     _entry_options(_verb(verbs, "check", check))
     _bench_options(_verb(verbs, "bench", bench))
+    _analyse_options(_verb(verbs, "analyse", analyse))
     data_verbs.add(verbs.add_parser("data", help=DATA, description=DATA, epilog=EPILOG))
     making = _verb(verbs, "new", new)
     making.add_argument("name", help="name of the new entry: letters, digits, - and _")
@@ -248,6 +265,20 @@ def _bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compare", type=Path, metavar="REF", help="an earlier speed-….json, or a folder of results")
 
 
+def _analyse_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("analysis", help="correlation, svcca, robustness or attention")
+    _common_options(parser, track="demo")
+    parser.add_argument(
+        "systems", nargs="+", metavar="SYSTEM", help="two or more of the entry; FOLDER:SYSTEM for one of another entry"
+    )
+    _data_options(parser)
+    parser.add_argument("--split", nargs="+", action="extend", metavar="SPLIT", help="training splits to look at")
+    parser.add_argument("--results", type=Path, default=Path("reports/results"), metavar="DIR")
+    parser.add_argument(
+        "--out", type=Path, default=Path("reports/analyses"), metavar="DIR", help="where tables and figures are written"
+    )
+
+
 def _count(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
@@ -266,10 +297,14 @@ def _no_timing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-timing", action="store_true", help="leave the speed of the systems for `bench`")
 
 
-def _run_options(parser: argparse.ArgumentParser) -> None:
+def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the data set")
     parser.add_argument("--splits", type=Path, metavar="DIR", help="folder of the split lists")
     parser.add_argument("--seed", nargs="+", action="extend", type=int, metavar="N", help="seeds (default: as given)")
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    _data_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="draw the plan, train nothing")
     parser.add_argument("--results", type=Path, metavar="DIR", help="where results are kept (reports/results)")
     parser.add_argument("--out", type=Path, default=Path("reports/site"), metavar="DIR", help="where pages are written")

@@ -25,7 +25,18 @@ from harness.data.dataset import Dataset, Rows
 from harness.data.store import Layout
 from harness.data.test_clips import TestClips
 from harness.files import replacing
-from harness.job import LOGITS, SNAPSHOT_LOGITS, TRAINED, WORK, Answer, Job, TeacherFiles, TrainingFiles
+from harness.job import (
+    LOGITS,
+    PROBED,
+    SNAPSHOT_LOGITS,
+    TRAINED,
+    WORK,
+    Answer,
+    Job,
+    Probing,
+    TeacherFiles,
+    TrainingFiles,
+)
 from harness.nursery import Nursery
 from harness.outcomes import Mistake, Outcome
 from harness.plan import Cell, Choice, System
@@ -36,7 +47,7 @@ from harness.tracks import NO_SPLIT, Track
 LEFT_ALONE = ("cell.busy", "entry.changed")
 """Rules that end the walk of a cell without a verdict on it; the sweep goes on."""
 
-STAGE_FILES: Mapping[str, str] = {"train": TRAINED, "predict": LOGITS}
+STAGE_FILES: Mapping[str, str] = {"train": TRAINED, "predict": LOGITS, "analyse": PROBED}
 
 
 @dataclass(frozen=True)
@@ -119,6 +130,12 @@ def skipped(cell: Cell, ground: Ground, why: Mistake, ready: Ready | None = None
 def has_trained(ready: Ready, ground: Ground) -> bool:
     """Whether what the cell's training gave lies where its students look for it."""
     return finished(_job("train", ready, ground, listed=False)) is not None
+
+
+def probing(ready: Ready, analysis: str, folder: Path, ground: Ground) -> Job:
+    """The job of asking what the cell's training gave about the clips that its `predict` got; it works in `folder`."""
+    asked = Probing(analysis=analysis, folder=ready.folder(ground))
+    return _job("predict", ready, ground).model_copy(update={"stage": "analyse", "folder": folder, "probing": asked})
 
 
 @contextmanager
@@ -290,7 +307,7 @@ def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mappi
         config=cell.system.check.config or {},
         device=ground.choice.device,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=_command(cell, ground),
+        command=command(cell, ground),
         digests=found.model_copy(update={"weights": weights}),
         provenance=origin.model_copy(update={"hardware": hardware}),
         stages={stage: _stage_record(answer) for stage, answer in answers.items()},
@@ -299,11 +316,11 @@ def _result(cell: Cell, ground: Ground, found: Digests, key: str, answers: Mappi
     )
 
 
-def _command(cell: Cell, ground: Ground) -> str:
+def command(cell: Cell, ground: Ground) -> str:
     """What to type to walk this very cell again."""
     split = "" if cell.split == NO_SPLIT else f" --split {cell.split}"
-    command = ground.command(cell.system.entry.folder)
-    return f"{command} --system {cell.system.name}{split} --seed {cell.seed} --device {ground.choice.device}"
+    words = ground.command(cell.system.entry.folder)
+    return f"{words} --system {cell.system.name}{split} --seed {cell.seed} --device {ground.choice.device}"
 
 
 def _end(answers: Mapping[str, Answer]) -> tuple[Outcome, Reason | None]:

@@ -27,7 +27,9 @@ from torch import Tensor, nn
 
 from harness.outcomes import Mistake, nearest
 
-__all__ = ["Batch", "Classifier", "Clips", "Config", "Mistake", "Run", "Task", "Teacher", "TrainingData", "nearest"]
+__all__ = [
+    "Batch", "Classifier", "Clips", "Config", "Mistake", "Probed", "Run", "Task", "Teacher", "TrainingData", "nearest",
+]  # fmt: skip
 
 
 class Config(BaseModel):
@@ -166,6 +168,22 @@ class Teacher(Protocol):
 
     def predict(self, clips: Clips) -> Tensor:
         """Logits (batch, classes)."""
+
+
+class Probed(Teacher, Protocol):
+    """A trained system with the test clips of its cell, as an analysis asks it: entries have nothing to do with it.
+
+    It lies on the device that it predicts on, in evaluation mode; no gradients are kept.
+    """
+
+    @property
+    def task(self) -> Task: ...
+
+    def batches(self, most: int | None = None) -> Iterator[tuple[range, Clips]]:
+        """The test clips in the order in which every system gets them, with their numbers in it.
+
+        At most `most` at a time; None: as many as the track says.
+        """
 
 
 class Run(Protocol):

@@ -186,15 +186,20 @@ def _top_level_names(body: Iterable[ast.stmt]) -> set[str]:
 
 
 def _sources(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file that decides what the entry does: its own, and the `baselines` modules it imports, directly or not.
+    """Every file that decides what the entry does: its own, and the `baselines` modules it imports, directly or not."""
+    own = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _aside(path.relative_to(folder))]
+    for path in own:
+        yield f"entry/{path.relative_to(folder).as_posix()}", path
+    yield from baselines_of(path for path in own if path.suffix == ".py")
+
+
+def baselines_of(files: Iterable[Path]) -> Iterator[tuple[str, Path]]:
+    """Names and files of the `baselines` modules that Python files import, directly or not.
 
     A package that is run only because something inside it was imported has none of its functions called: what these
     would import is left out. A network's change is then no change of every entry that uses another.
     """
-    own = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _aside(path.relative_to(folder))]
-    for path in own:
-        yield f"entry/{path.relative_to(folder).as_posix()}", path
-    waiting = [(path, True) for path in own if path.suffix == ".py"]
+    waiting = [(path, True) for path in files]
     seen: dict[Path, bool] = {}
     while waiting:
         importing, called = waiting.pop()

@@ -14,8 +14,11 @@ from harness.results import Complexity, Reason
 from harness.throughput.channel import Shape
 from harness.validated import Record
 
-Stage = Literal["check", "train", "predict", "build", "time"]
-"""`build` keeps an untrained classifier as `train` would a trained one; both it and `time` are for throughput."""
+Stage = Literal["check", "train", "predict", "build", "time", "analyse"]
+"""`build` keeps an untrained classifier as `train` would a trained one; both it and `time` are for throughput.
+
+`analyse` asks a trained classifier what an analysis wants to know.
+"""
 
 
 class TaskWords(Record):
@@ -40,6 +43,13 @@ class TeacherFiles(Record):
     """A trained teacher: its entry and the folder of its cell."""
 
     entry: Path
+    folder: Path
+
+
+class Probing(Record):
+    """Which analysis asks, and the folder of the cell whose trained classifier it asks."""
+
+    analysis: str
     folder: Path
 
 
@@ -77,6 +87,7 @@ class Job(Record):
     test_devices: tuple[str, ...] | None = None
     planning: bool = False
     channel: ChannelFiles | None = None
+    probing: Probing | None = None
 
     @property
     def torch_device(self) -> str:
@@ -139,3 +150,4 @@ CHECKPOINT = "checkpoint.pt"
 LOGITS = "logits.npy"
 SNAPSHOT = "snapshot-{epoch}.pt"
 SNAPSHOT_LOGITS = "snapshot-{epoch}.npy"
+PROBED = "probed.npz"

@@ -13,8 +13,8 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 OURS = ("harness", "baselines", "leaderboard", "submissions", "tests")
 FOR_PAGES = {
-    "blocks", "curves", "editions", "entry", "files", "outcomes", "plan", "results", "rules", "scoring", "statistics",
-    "studies", "throughput", "tracks", "validated",
+    "analysing", "blocks", "curves", "editions", "entry", "files", "outcomes", "plan", "results", "rules", "scoring",
+    "statistics", "studies", "throughput", "tracks", "validated",
 }  # fmt: skip
 
 
@@ -39,7 +39,8 @@ def allowed(file: str, name: str) -> bool:
     here = Path(file).parts[0]
     if here == "harness":
         return top in {"harness", "torch"} or (
-            file == "harness/__main__.py" and name in {"leaderboard.site", "leaderboard.printed"}
+            file == "harness/__main__.py"
+            and name in {"leaderboard.analyses", "leaderboard.site", "leaderboard.printed"}
         )
     if here == "leaderboard":
         return top == "leaderboard" or (top == "harness" and rest[0] in FOR_PAGES)
@@ -55,15 +56,19 @@ def test_arrows_go_where_the_design_says(folder: str) -> None:
     assert [arrow for arrow in found if not allowed(*arrow)] == []
 
 
-def test_only_the_child_imports_an_entry() -> None:
-    loads = [
-        str(path.relative_to(PROJECT))
-        for path in (PROJECT / "harness").rglob("*.py")
-        if "exec_module" in path.read_text() or "import_module" in path.read_text()
-    ]
-    assert loads == ["harness/child/entries.py"]
+@pytest.mark.parametrize(
+    ("word", "where"), [("exec_module", "harness/child/entries.py"), ("import_module", "harness/analysing/plugins.py")]
+)
+def test_only_the_child_imports_an_entry_and_only_one_file_an_analysis(word: str, where: str) -> None:
+    loads = [path for path in (PROJECT / "harness").rglob("*.py") if word in path.read_text()]
+    assert [str(path.relative_to(PROJECT)) for path in loads] == [where]
 
 
-def test_the_command_line_and_the_pages_never_import_torch() -> None:
-    program = "import sys, harness.__main__, leaderboard.site; sys.exit('torch' in sys.modules)"
+def test_the_command_line_the_pages_and_the_comparisons_never_import_torch() -> None:
+    program = """
+import sys, harness.__main__, leaderboard.site, leaderboard.analyses, harness.analysing.running
+from harness.analysing import plugins
+assert len([plugins.comparison(name) for name in plugins.names()]) >= 4
+sys.exit('torch' in sys.modules)
+"""
     subprocess.run([sys.executable, "-c", program], check=True, cwd=PROJECT)

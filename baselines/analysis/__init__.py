@@ -1,6 +1,15 @@
-"""What trained networks have in common and how they look at a clip: the analyses of paper 003, for any two systems."""
+"""What trained systems have in common and what they stand: the analyses of paper 003, for systems of any entry.
 
-from baselines.analysis.attention import Distances, attention_maps, mean_distances
-from baselines.analysis.similarity import prediction_correlation, svcca
+An analysis NAME is two files. `probes/NAME.py` asks one trained system, in a process that sees no labels:
 
-__all__ = ["Distances", "attention_maps", "mean_distances", "prediction_correlation", "svcca"]
+    def probe(system: contract.Probed) -> {name: array}
+
+`comparisons/NAME.py` says what the arrays of several systems mean, in a process without torch (see `findings`):
+
+    TITLE
+    def panels(measure) -> (Panel, …)
+    def compare(probed, score) -> [Point, …]
+
+`python -m harness analyse NAME …` finds both by their name. The arithmetic lies beside them: `similarity`, `distances`,
+`disturbances`.
+"""

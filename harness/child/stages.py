@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from harness import contract, editions
-from harness.child import ranks, timed
+from harness.child import probed, ranks, timed
 from harness.child.clips import TestBatches, training_data
 from harness.child.entries import built, figures, import_entry, opened, paths, require_classifier, task_of, typed
 from harness.child.kept import LoadedTeacher, StageRun, save
@@ -130,4 +130,5 @@ def _accelerator(job: Job) -> str | None:
 
 STAGES: Mapping[str, Callable[[Job], Answer]] = {
     "check": check, "train": train, "predict": predict, "build": build, "time": timed.time,
+    "analyse": probed.analyse,
 }  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from baselines.analysis import prediction_correlation, svcca
+from baselines.analysis.similarity import prediction_correlation, svcca
 
 
 def activations(seed: int, clips: int = 200, width: int = 12) -> np.ndarray:

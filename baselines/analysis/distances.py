@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from baselines.frontends.kaldi import FRAMES_A_SECOND
 from baselines.models.ast import AST
+from harness.contract import Mistake
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def attention_maps(network: AST, features: Tensor) -> list[Tensor]:
     They are computed from queries and keys, beside the fused attention that the network itself takes.
     """
     maps: list[Tensor] = []
-    with _recorded(network, maps):
+    with _watched(network, maps.append):
         network(features)
     return maps
 
@@ -39,11 +40,23 @@ def mean_distances(network: AST, features: Tensor) -> Distances:
     """The mean attention distances of an AST over the clips of `features` (N, 1, n_mels, n_frames) and over patches.
 
     The distance from a patch to every patch, weighed by the attention between them; output tokens have no place and are
-    left out, what is left is weighed anew to sum to 1.
+    left out, what is left is weighed anew to sum to 1. One map is held at a time. Raises `Mistake` for a network that
+    merges tokens.
     """
     up, along = (_apart(count).to(features.device) for count in network.grid)
-    first = network.n_outputs
-    far = [_far(one[:, :, first:, first:], up, along) for one in attention_maps(network, features)]
+    first, patches = network.n_outputs, len(up) * len(along)
+    far: list[tuple[Tensor, Tensor]] = []
+
+    def measure(attention: Tensor) -> None:
+        if attention.shape[-1] != first + patches:
+            problem = f"Block {len(far) + 1} has {attention.shape[-1]} tokens where {first + patches} came in."
+            raise Mistake(
+                "analysis.attention", problem, "Choose a system that merges none: a merged token has no place."
+            )
+        far.append(_far(attention[:, :, first:, first:], up, along))
+
+    with _watched(network, measure):
+        network(features)
     stride = network.v.patch_embed.proj.stride[0]
     bands, frames = (torch.stack([pair[at] for pair in far]) * stride for at in (0, 1))
     return Distances(bands, frames / FRAMES_A_SECOND)
@@ -66,19 +79,19 @@ def _apart(count: int) -> Tensor:
 
 
 @contextmanager
-def _recorded(network: AST, maps: list[Tensor]) -> Iterator[None]:
-    """Adds a block's attention to `maps` whenever it is computed."""
+def _watched(network: AST, take: Callable[[Tensor], None]) -> Iterator[None]:
+    """Gives every block's attention to `take`, in the order of the blocks, as it is computed."""
 
-    def recording(attention: Any) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:  # noqa: ANN401 - timm's
-        def record(_qkv: nn.Module, _inputs: tuple[Tensor, ...], together: Tensor) -> None:
+    def watching(attention: Any) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:  # noqa: ANN401 - timm's
+        def watch(_qkv: nn.Module, _inputs: tuple[Tensor, ...], together: Tensor) -> None:
             split = together.reshape(*together.shape[:2], 3, attention.num_heads, -1)
             queries, keys, _ = split.permute(2, 0, 3, 1, 4)
-            maps.append((queries @ keys.transpose(-2, -1) * attention.scale).softmax(-1))
+            take((queries @ keys.transpose(-2, -1) * attention.scale).softmax(-1))
 
-        return record
+        return watch
 
-    every = [cast("Any", block).attn for block in network.v.blocks]
-    handles = [attention.qkv.register_forward_hook(recording(attention)) for attention in every]
+    every = [cast("Any", block).attn for block in network.v.blocks.children()]
+    handles = [attention.qkv.register_forward_hook(watching(attention)) for attention in every]
     try:
         yield
     finally:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from baselines.analysis import attention_maps, mean_distances
-from baselines.analysis.attention import _apart, _far
+from baselines.analysis.distances import _apart, _far, attention_maps, mean_distances
 from baselines.models.small_ast import Shape, SmallAST
 
 SHAPE = Shape(width=8, depth=3, heads=2, stride=16)
