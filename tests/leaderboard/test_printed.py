@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Iterator
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from statistics import fmean
 
@@ -357,6 +360,29 @@ MARKED = {  # † better with KD, * better than the teacher; as printed, teacher
     "AST-Small": "†* †* †* †* † †* †*",
     "AST-Base": "†* †* †* †* †* †* †*",
 }
+
+
+DECIMAL = re.compile(r"(?<![\w.-])(?<!= )\d+\.\d+")
+"""Numbers with decimals; λ and τ of row names stand behind an equals sign."""
+
+
+@pytest.mark.parametrize("number", range(3, 14))
+def test_the_numbers_of_a_table_are_those_of_the_paper_s_text(number: int, shared: Path) -> None:
+    """Each as often as it stands there: counted, wherever in the table."""
+    found = sorted(shared.glob("papers/003_*.txt"))
+    if not found:
+        pytest.skip("the text of the paper is not here")
+    after = found[0].read_text(encoding="utf-8").split(f"TABLE {number}:")[1]
+    lines = dropwhile(lambda line: "\t" not in line, after.splitlines())
+    rows = " ".join(takewhile(str.strip, lines))
+    values = [value for row in paper("cmkd").table(f"table{number}").rows for value in all_of(row)]
+    assert Counter(float(word) for word in DECIMAL.findall(rows)) == Counter(values)
+
+
+def all_of(row: Row) -> Iterator[float]:
+    """The numbers of a row and their deviations."""
+    yield from row.values.values()
+    yield from row.deviations.values()
 
 
 def test_the_marks_of_table_3_follow_from_its_numbers_but_for_one_that_is_unclear() -> None:

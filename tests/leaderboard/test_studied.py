@@ -192,6 +192,15 @@ def test_a_track_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]
     assert "needs the track audioset-balanced" in capsys.readouterr().out
 
 
+def test_every_number_that_cmkd_prints_is_shown_by_a_study() -> None:
+    paper = papers.paper("cmkd")
+    every = {one.study.table: one for one in studied.ran([]) if one.read.name == "cmkd"}
+    assert set(paper.tables) - set(every) == {"table1", "table6"}  # sizes of models, and what analyses compare
+    for name, one in every.items():
+        shown = {(row.name, column.name) for row, column in one.study.shown if one.printed(row, column) is not None}
+        assert shown == {(row.name, column) for row in paper.table(name).rows for column in row.values}, name
+
+
 def test_rows_of_others_stand_on_the_page_and_on_the_board_with_their_printed_numbers() -> None:
     every = [one for one in studied.ran([]) if one.title == "cmkd/table10"]
     table = _page(every).sections[-2].tables[0]
