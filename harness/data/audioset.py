@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
+from typing import NoReturn
 
 from harness.data import class_table, folders, holes, lists, reading
 from harness.data.dataset import UNKNOWN_DEVICE, Dataset
@@ -190,7 +191,7 @@ def _audio(folder: Path, segments: Sequence[_Segments]) -> _Audio:
     starts = {video: start for one in segments for video, start in zip(one.lines, one.starts, strict=True)}
     found: dict[str, str] = {}
     others: list[str] = []
-    for place, inner, names in os.walk(folder):
+    for place, inner, names in os.walk(folder, onerror=_refuse):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
         prefix = "" if place == str(folder) else f"{os.path.relpath(place, folder)}/"
         for name in names:
@@ -206,6 +207,11 @@ def _audio(folder: Path, segments: Sequence[_Segments]) -> _Audio:
     return _Audio(
         found or None, Check(name=AUDIO_CHECK, looked_at=len(found), unit="files", faults=faults, notes=notes)
     )
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """A folder that is passed over would look like a hole in this copy."""
+    raise folders.closed(error.filename) from None
 
 
 def _video(name: str, starts: Mapping[str, float]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -209,6 +210,19 @@ def test_a_folder_without_any_audio_is_refused_and_its_lists_are_verified(folder
     mistake = refusal(folder)
     assert mistake.rule == "data.audio"
     assert "holds no audio of the segments" in mistake.problem
+
+
+def test_a_folder_that_may_not_be_looked_into_is_no_hole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def guarded(place: str | Path) -> object:
+        if Path(place).name == "eval":
+            raise PermissionError(13, "Permission denied", str(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    mistake = refusal(folder)
+    assert (mistake.rule, mistake.problem) == ("data.permission", f"{folder}/audio/eval may not be read.")
 
 
 def test_a_folder_without_the_table_of_classes_is_one_sentence(folder: Path) -> None:
