@@ -157,6 +157,16 @@ def test_audio_may_lie_at_any_depth_in_any_usual_form(folder: Path) -> None:
     ]
 
 
+def test_links_to_audio_elsewhere_are_followed_and_no_folder_is_looked_into_twice(folder: Path, tmp_path: Path) -> None:
+    (folder / "audio").rename(tmp_path / "disk")
+    (folder / "audio").symlink_to(tmp_path / "disk")
+    (folder / "again").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "eval" / "round").symlink_to(folder)
+    data = read(folder)
+    assert len(data.names) == 7
+    assert {name.split("/")[0] for name in data.names} == {"again"}
+
+
 @given(VIDEOS, st.booleans(), TIMES, st.sampled_from([".wav", ".flac", ".ogg"]))
 def test_every_form_of_a_name_leads_to_its_video(video: str, marked: bool, times: str, suffix: str) -> None:
     name = f"{'Y' * marked}{video}{times}{suffix}"
