@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
+from typing import NoReturn
 
 from harness.data import class_table, folders, holes, lists, reading
 from harness.data.dataset import UNKNOWN_DEVICE, Dataset
@@ -46,7 +47,7 @@ HEADER = "YTID,"
 
 VIDEO = re.compile(r"[A-Za-z0-9_-]{11}")
 AUDIO = re.compile(
-    r"Y?(?P<video>[A-Za-z0-9_-]{11})(?:_(?P<start>[0-9]+(?:\.[0-9]+)?)(?:_[0-9]+(?:\.[0-9]+)?)?)?\.(?:flac|ogg|wav)"
+    rf"Y?(?P<video>{VIDEO.pattern})(?:_(?P<start>[0-9]+(?:\.[0-9]+)?)(?:_[0-9]+(?:\.[0-9]+)?)?)?\.(?:flac|ogg|wav)"
 )
 
 WANTED = Wanted(
@@ -186,13 +187,11 @@ def _file_check(one: _Segments) -> Check:
 
 
 def _audio(folder: Path, segments: Sequence[_Segments]) -> _Audio:
-    """The audio of the segments, wherever it lies in the folder; hidden folders are not looked into."""
+    """The audio of the segments, wherever it lies in the folder."""
     starts = {video: start for one in segments for video, start in zip(one.lines, one.starts, strict=True)}
     found: dict[str, str] = {}
     others: list[str] = []
-    for place, inner, names in os.walk(folder):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
-        prefix = "" if place == str(folder) else f"{os.path.relpath(place, folder)}/"
+    for prefix, names in _files_below(folder):
         for name in names:
             video = _video(name, starts)
             if video in found:
@@ -206,6 +205,25 @@ def _audio(folder: Path, segments: Sequence[_Segments]) -> _Audio:
     return _Audio(
         found or None, Check(name=AUDIO_CHECK, looked_at=len(found), unit="files", faults=faults, notes=notes)
     )
+
+
+def _files_below(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """The files of each folder, and the path that goes before their names; hidden folders are not looked into.
+
+    Audio often lies on another disk, so links are followed, and no folder is looked into twice.
+    """
+    seen: set[str] = set()
+    for place, inner, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        real = os.path.realpath(place)
+        inner[:] = [] if real in seen else sorted(name for name in inner if not name.startswith("."))
+        if real not in seen:
+            yield ("" if place == str(folder) else f"{os.path.relpath(place, folder)}/"), names
+        seen.add(real)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """A folder that is passed over would look like a hole in this copy."""
+    raise folders.closed(error.filename) from None
 
 
 def _video(name: str, starts: Mapping[str, float]) -> str | None:
@@ -253,7 +271,7 @@ def _lacks(listed: Listed, read_files: Mapping[str, _Segments], audio: _Audio, t
 
 def _twice(check: str, files: Sequence[_Segments]) -> Iterator[Fault]:
     for before, after in combinations(files, 2):
-        for video in before.lines.keys() & after.lines.keys():
+        for video in filter(before.lines.__contains__, after.lines):
             where = f"{after.file}, line {after.lines[video]}: {video} stands in {before.file} too"
             sentence = f"{where}, line {before.lines[video]}."
             yield Fault(check=check, subject=after.file, sentence=sentence)

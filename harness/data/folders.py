@@ -34,12 +34,17 @@ def require(folder: Path, track: Track, wanted: Wanted, *, with_audio: bool = Tr
     except PermissionError:
         missing = "permission"
     if missing == "permission":
-        raise Mistake("data.permission", f"{folder} may not be read.", "Give yourself the right to read and enter it.")
+        raise closed(folder)
     if missing == "folder":
         raise Mistake("data.missing", f"{folder} is not a folder; {track.name} needs {what}.", remedy)
     if missing:
         part = " or ".join(_named(place) for place in wanted.parts[missing])
         raise Mistake(f"data.{missing}", f"{folder} holds no {part}; {track.name} needs {what}.", remedy)
+
+
+def closed(place: Path | str) -> Mistake:
+    """What is said of a folder that may not be looked into."""
+    return Mistake("data.permission", f"{place} may not be read.", "Give yourself the right to read and enter it.")
 
 
 def _named(place: str) -> str:

@@ -153,7 +153,7 @@ def _clips(folder: Path, one: str, track: Track) -> tuple[_Clips | None, Check]:
         audio=audio or AUDIO[one][0],
         label_sets=[sets[text] for text in table.columns["labels"]],
         parts=table.columns["split"] if one == DEV else [EVAL] * len(table),
-        there=names_in(folder / audio) if audio else None,
+        there=_names_in(folder / audio) if audio else None,
     )
     faults = (
         *table_faults(file, table, clips.numbers),
@@ -161,6 +161,13 @@ def _clips(folder: Path, one: str, track: Track) -> tuple[_Clips | None, Check]:
         *(_unknown_parts(clips) if one == DEV else ()),
     )
     return clips, Check(name=file, looked_at=len(table), unit="clips", faults=faults)
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    try:
+        return names_in(folder)
+    except PermissionError:
+        raise folders.closed(folder) from None
 
 
 def _unknown_labels(clips: _Clips, track: Track) -> dict[str, list[int]]:

@@ -74,8 +74,7 @@ def _meta(folder: Path) -> Meta:
         words = sorted(place for place in folder.iterdir() if _is_word(place))
         names = tuple(f"{word.name}/{file}" for word in words for file in sorted(_waves(word)))
     except PermissionError as error:
-        remedy = "Give yourself the right to read and enter it."
-        raise Mistake("data.permission", f"{error.filename} may not be read.", remedy) from None
+        raise folders.closed(error.filename) from None
     return Meta(
         name=FOLDER,
         names=names,

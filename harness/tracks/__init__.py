@@ -70,6 +70,8 @@ class Track(Record):
     On a `multi_label` track a clip has any number of the labels, and mean average precision ranks. `validation` names
     the list that the publisher keeps for choosing: systems get it beside the training clips and never train on it.
     Where every copy of a data set has holes, up to `missing_share` of each list may be missing; they are counted.
+    FSD50K's lists are parts of its two files ("train", "val", "dev", "eval"); the names of a list's files, where it has
+    several (AudioSet), are joined by " + ".
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -156,6 +157,16 @@ def test_audio_may_lie_at_any_depth_in_any_usual_form(folder: Path) -> None:
     ]
 
 
+def test_links_to_audio_elsewhere_are_followed_and_no_folder_is_looked_into_twice(folder: Path, tmp_path: Path) -> None:
+    (folder / "audio").rename(tmp_path / "disk")
+    (folder / "audio").symlink_to(tmp_path / "disk")
+    (folder / "again").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "eval" / "round").symlink_to(folder)
+    data = read(folder)
+    assert len(data.names) == 7
+    assert {name.split("/")[0] for name in data.names} == {"again"}
+
+
 @given(VIDEOS, st.booleans(), TIMES, st.sampled_from([".wav", ".flac", ".ogg"]))
 def test_every_form_of_a_name_leads_to_its_video(video: str, marked: bool, times: str, suffix: str) -> None:
     name = f"{'Y' * marked}{video}{times}{suffix}"
@@ -209,6 +220,19 @@ def test_a_folder_without_any_audio_is_refused_and_its_lists_are_verified(folder
     mistake = refusal(folder)
     assert mistake.rule == "data.audio"
     assert "holds no audio of the segments" in mistake.problem
+
+
+def test_a_folder_that_may_not_be_looked_into_is_no_hole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def guarded(place: str | Path) -> object:
+        if Path(place).name == "eval":
+            raise PermissionError(13, "Permission denied", str(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    mistake = refusal(folder)
+    assert (mistake.rule, mistake.problem) == ("data.permission", f"{folder}/audio/eval may not be read.")
 
 
 def test_a_folder_without_the_table_of_classes_is_one_sentence(folder: Path) -> None:

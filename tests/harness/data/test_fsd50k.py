@@ -156,6 +156,15 @@ def test_a_folder_without_a_part_is_one_sentence(folder: Path, part: str, rule: 
     assert "needs a folder in the FSD50K layout" in mistake.problem
 
 
+def test_audio_that_may_not_be_looked_into_is_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(place: Path) -> frozenset[str]:
+        raise PermissionError(13, "Permission denied", str(place))
+
+    monkeypatch.setattr(fsd50k, "names_in", closed)
+    mistake = refusal(folder)
+    assert (mistake.rule, mistake.problem) == ("data.permission", f"{folder}/FSD50K.dev_audio may not be read.")
+
+
 Break = Callable[[Path], object]
 
 
