@@ -13,8 +13,8 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 OURS = ("harness", "baselines", "leaderboard", "submissions", "tests")
 FOR_PAGES = {
-    "analysing", "blocks", "curves", "editions", "entry", "files", "outcomes", "plan", "results", "rules", "scoring",
-    "statistics", "studies", "throughput", "tracks", "validated",
+    "analysing", "blocks", "curves", "editions", "entry", "files", "multilabel", "outcomes", "plan", "replicates",
+    "results", "rules", "scoring", "statistics", "studies", "throughput", "tracks", "validated",
 }  # fmt: skip
 
 
