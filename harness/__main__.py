@@ -172,6 +172,19 @@ def analyse(options: argparse.Namespace, reporter: Reporter) -> bool:
     return True
 
 
+def export(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """The weights of a trained system as a file."""
+    from harness import exporting  # noqa: PLC0415 - few commands need it
+
+    with Nursery() as nursery:
+        hands = Hands(nursery, reporter)
+        exporting.export(
+            options.entry, options.name, options.track, _choice(options), _places(options), options.out, hands
+        )
+    reporter.say(f"written: {options.out}")
+    return True
+
+
 def rules(options: argparse.Namespace, reporter: Reporter) -> bool:
     """The rules, as Markdown on standard output."""
     from harness import rules_page  # noqa: PLC0415
@@ -189,6 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     _entry_options(_verb(verbs, "check", check))
     _bench_options(_verb(verbs, "bench", bench))
     _analyse_options(_verb(verbs, "analyse", analyse))
+    _export_options(_verb(verbs, "export", export))
     data_verbs.add(verbs.add_parser("data", help=DATA, description=DATA, epilog=EPILOG))
     making = _verb(verbs, "new", new)
     making.add_argument("name", help="name of the new entry: letters, digits, - and _")
@@ -277,6 +291,15 @@ def _analyse_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("reports/analyses"), metavar="DIR", help="where tables and figures are written"
     )
+
+
+def _export_options(parser: argparse.ArgumentParser) -> None:
+    _common_options(parser, track="demo")
+    parser.add_argument("name", metavar="SYSTEM", help="a system of the entry")
+    _data_options(parser)
+    parser.add_argument("--split", nargs="+", action="extend", metavar="SPLIT", help="the training split")
+    parser.add_argument("--results", type=Path, default=Path("reports/results"), metavar="DIR")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where it is written: ….safetensors")
 
 
 def _count(text: str) -> int:

@@ -138,6 +138,11 @@ def probing(ready: Ready, analysis: str, folder: Path, ground: Ground) -> Job:
     return _job("predict", ready, ground).model_copy(update={"stage": "analyse", "folder": folder, "probing": asked})
 
 
+def exporting(ready: Ready, ground: Ground) -> Job:
+    """The job of writing the weights that the cell's training gave."""
+    return _job("predict", ready, ground).model_copy(update={"stage": "export"})
+
+
 @contextmanager
 def alone(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Holds a folder for this process; the lock ends with the process, however it ends."""

@@ -14,10 +14,10 @@ from harness.results import Complexity, Reason
 from harness.throughput.channel import Shape
 from harness.validated import Record
 
-Stage = Literal["check", "train", "predict", "build", "time", "analyse"]
+Stage = Literal["check", "train", "predict", "build", "time", "analyse", "export"]
 """`build` keeps an untrained classifier as `train` would a trained one; both it and `time` are for throughput.
 
-`analyse` asks a trained classifier what an analysis wants to know.
+`analyse` asks a trained classifier what an analysis wants to know; `export` writes its network's weights.
 """
 
 
@@ -151,3 +151,4 @@ LOGITS = "logits.npy"
 SNAPSHOT = "snapshot-{epoch}.pt"
 SNAPSHOT_LOGITS = "snapshot-{epoch}.npy"
 PROBED = "probed.npz"
+WEIGHTS = "weights.safetensors"

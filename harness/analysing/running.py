@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from harness import cell, entry, evaluation, plan, process, provenance, tracks
+from harness import cell, process, provenance, trained
 from harness.analysing import plugins
 from harness.analysing.finding import Finding, Number, Panel, Run
 from harness.analysing.judging import Score, measure
 from harness.analysing.plugins import Arrays
 from harness.cell import Ground, Ready
-from harness.data import dataset_of
-from harness.entry import Entry
 from harness.evaluation import Hands, Places
-from harness.files import digest_of_value, require_writable
+from harness.files import digest_of_value
 from harness.job import PROBED
 from harness.outcomes import Mistake
-from harness.plan import Cell, Choice
+from harness.plan import Choice
+from harness.trained import Named, Trained
 
 MOST_SYSTEMS = 6
 """As many series of a chart as can be told apart; table 6 of paper 003 has as many columns."""
@@ -39,118 +37,27 @@ class Asked:
     places: Places
 
 
-@dataclass(frozen=True)
-class Named:
-    """A system that is analysed."""
-
-    entry: Entry
-    name: str
-
-    @property
-    def title(self) -> str:
-        return f"{self.entry.name}/{self.name}"
-
-
 def analyse(asked: Asked, hands: Hands) -> Finding:
     """What the analysis says of the systems over the chosen splits and seeds; answers of earlier runs are kept.
 
     Raises `Mistake` where a system is unknown, not trained yet, or nothing that the analysis can ask.
     """
     plugins.require(asked.analysis)
-    systems = named(asked)
-    track, track_folder = tracks.load(asked.track)
-    places = asked.places
-    require_writable(places.cache, "The cache folder")
-    dataset = dataset_of.read(track, track_folder, places.data, places.lists, places.cache, hands.reporter)
-    command = partial(
-        evaluation.typed, "evaluate", changed=systems[0].entry.folder, track_name=asked.track, choice=asked.choice,
-        places=places,
-    )  # fmt: skip
-    ground = Ground(track, dataset, asked.choice, places.results, places.cache, places.typed_in, command)
-    cells = _cells(asked, systems, ground, hands)
-    return _found(asked, systems, _trained(cells, systems, ground, hands), ground, hands)
+    systems = trained.named(asked.entry, asked.systems)
+    if not 2 <= len(systems) <= MOST_SYSTEMS:
+        remedy = f"Name two to {MOST_SYSTEMS}: SYSTEM, or ENTRY:SYSTEM of another entry."
+        raise Mistake("analysis.systems", f"{len(systems)} systems were named.", remedy)
+    found = trained.find(systems, asked.track, asked.choice, asked.places, hands)
+    return _found(asked, systems, found, hands)
 
 
-def named(asked: Asked) -> tuple[Named, ...]:
-    """The systems by name; raises `Mistake` for an unknown one, one that stands twice, too few and too many."""
-    first = entry.read(asked.entry)
-    read = {first.folder: first}
-    found = []
-    for words in asked.systems:
-        folder, _, name = words.rpartition(":")
-        one = entry.read(Path(folder)) if folder else first
-        one = read.setdefault(one.folder, one)
-        one.system(name)
-        found.append(Named(one, name))
-    if len({one.name for one in read.values()}) < len(read):
-        problem = "Two of the entries have the same name."
-        raise Mistake("analysis.entries", problem, "Rename one of the folders: results lie by their names.")
-    titles = [one.title for one in found]
-    if len(set(titles)) < len(titles):
-        twice = next(title for title in titles if titles.count(title) > 1)
-        raise Mistake("analysis.systems", f"{twice} stands there twice.", "Name each system once.")
-    if not 2 <= len(found) <= MOST_SYSTEMS:
-        problem = f"{len(found)} systems were named."
-        raise Mistake(
-            "analysis.systems", problem, f"Name two to {MOST_SYSTEMS}: SYSTEM, or ENTRY:SYSTEM of another entry."
-        )
-    return tuple(found)
-
-
-def _cells(asked: Asked, systems: Sequence[Named], ground: Ground, hands: Hands) -> list[Cell]:
-    """Every cell of the systems, and of those that they learned from, each behind its teachers."""
-    found: dict[Path, Cell] = {}
-    for one in dict.fromkeys(system.entry.folder for system in systems):
-        read = next(system.entry for system in systems if system.entry.folder == one)
-        wanted = tuple(system.name for system in systems if system.entry is read)
-        settings = asked.choice.settings if read is systems[0].entry else None
-        choice = replace(asked.choice, systems=wanted, settings=settings)
-        checked = evaluation.checked_systems(read, ground.track, choice, asked.places, hands)
-        for system in checked:
-            if (reason := system.check.reason) is not None:
-                raise Mistake(reason.rule, f"{system.title}: {reason.problem}", reason.remedy)
-        for each in plan.cells(checked, ground.track, ground.dataset, choice, read.folder):
-            found.setdefault(each.place, each)
-    return list(found.values())
-
-
-def _trained(
-    cells: Sequence[Cell], systems: Sequence[Named], ground: Ground, hands: Hands
-) -> dict[tuple[str, int], list[Ready]]:
-    """By split and seed, the cells of the systems in their order; raises `Mistake` where one is not trained."""
-    titles, seeds = [one.title for one in systems], plan.chosen_seeds(ground.track, ground.choice)
-    asked = [one for one in cells if one.system.title in titles and one.seed in seeds]
-    own = sorted(asked, key=lambda one: titles.index(one.system.title))
-    _require_none([one for one in own if not one.identity.path(ground.results).is_file()], ground)
-    ready = evaluation.readied(cells, ground, hands.reporter)
-    _require_none([one for one in own if not cell.has_trained(ready[one.place], ground)], ground)
-    found: dict[tuple[str, int], list[Ready]] = {}
-    for one in own:
-        found.setdefault((one.split, one.seed), []).append(ready[one.place])
-    return found
-
-
-def _require_none(untrained: Sequence[Cell], ground: Ground) -> None:
-    if not untrained:
-        return
-    one = untrained[0]
-    more = f", and {len(untrained) - 1} more cells are not" if len(untrained) > 1 else ""
-    problem = f"{one.system.title} is not trained on {ground.track.name} (split {one.split}, seed {one.seed}){more}."
-    raise Mistake("analysis.untrained", problem, f"Train it: {cell.command(one, ground)}")
-
-
-def _found(
-    asked: Asked,
-    systems: Sequence[Named],
-    trained: Mapping[tuple[str, int], Sequence[Ready]],
-    ground: Ground,
-    hands: Hands,
-) -> Finding:
+def _found(asked: Asked, systems: Sequence[Named], known: Trained, hands: Hands) -> Finding:
+    ground = known.ground
     comparison = plugins.comparison(asked.analysis)
     titles = tuple(one.title for one in systems)
     panels = comparison.panels(measure(ground.track))
     runs: dict[tuple[str, float | None, tuple[int, ...]], list[Run]] = {}
-    for (split, seed), cells in trained.items():
+    for (split, seed), cells in known.cells.items():
         probed = [_probed(ready, asked.analysis, ground, hands) for ready in cells]
         score = Score(cells[0].test.shuffled.labels, ground.track)
         try:
@@ -171,13 +78,13 @@ def _found(
         title=comparison.TITLE,
         track=ground.track.name,
         systems=titles,
-        splits=tuple(dict.fromkeys(split for split, _ in trained)),
-        seeds=tuple(dict.fromkeys(seed for _, seed in trained)),
+        splits=tuple(dict.fromkeys(split for split, _ in known.cells)),
+        seeds=tuple(dict.fromkeys(seed for _, seed in known.cells)),
         panels=tuple(Panel(name=one.name, y=one.y, x=one.x, drawn=one.drawn) for one in panels),
         numbers=tuple(sorted(numbers, key=lambda one: (order.index(one.panel), one.at or 0.0))),
         keys={
             f"{ready.cell.system.title} split {split} seed {seed}": ready.key
-            for (split, seed), cells in trained.items()
+            for (split, seed), cells in known.cells.items()
             for ready in cells
         },
         provenance=provenance.describe(ground.typed_in),

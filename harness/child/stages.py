@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import safetensors.torch
 import torch
 
 from harness import contract, editions
@@ -19,9 +20,9 @@ from harness.complexity import inventory
 from harness.complexity.limits import require_within
 from harness.complexity.measuring import check_alone, evaluate, measure
 from harness.complexity.scrutiny import Scrutiny
-from harness.files import digest_of_path, replacing
-from harness.job import CHECKPOINT, LOGITS, SNAPSHOT, SNAPSHOT_LOGITS, TRAINED, Answer, Job
-from harness.outcomes import Outcome, OverLimit
+from harness.files import digest_of_path, replacing, write_bytes
+from harness.job import CHECKPOINT, LOGITS, SNAPSHOT, SNAPSHOT_LOGITS, TRAINED, WEIGHTS, Answer, Job
+from harness.outcomes import Mistake, Outcome, OverLimit
 from harness.results import Complexity, Reason
 
 
@@ -87,6 +88,18 @@ def build(job: Job) -> Answer:
     return Answer(outcome=Outcome.OK, weights=weights, sample_rate=classifier.sample_rate)
 
 
+def export(job: Job) -> Answer:
+    """Writes the weights of the trained network, by the names of its state dict, without the code that made it."""
+    network = LoadedTeacher(job.entry, job.folder).classifier.network
+    state = network.state_dict()
+    others = [name for name, value in state.items() if not isinstance(value, torch.Tensor)]
+    if others:
+        problem = f"The network keeps {others[0]} as no plain tensor: its weights are packed or quantised."
+        raise Mistake("export.packed", problem, "Export the system that it was made from.")
+    write_bytes(job.folder / WEIGHTS, safetensors.torch.save({name: value.clone() for name, value in state.items()}))
+    return Answer(outcome=Outcome.OK)
+
+
 def predict(job: Job) -> Answer:
     """Checks the limits of what was trained, then predicts every test clip."""
     entry = import_entry(job.entry)
@@ -130,5 +143,5 @@ def _accelerator(job: Job) -> str | None:
 
 STAGES: Mapping[str, Callable[[Job], Answer]] = {
     "check": check, "train": train, "predict": predict, "build": build, "time": timed.time,
-    "analyse": probed.analyse,
+    "analyse": probed.analyse, "export": export,
 }  # fmt: skip

@@ -202,7 +202,7 @@ BAD = {
     "a split that is not trained": (
         ("svcca",), ("cnn", "other:ast", "--split", "50"),
         "other/ast is not trained on tiny (split 50, seed 0). Train it: nox -s evaluate -- other --track tiny.toml "
-        "--system ast --split 50 --seed 0 --device cpu [analysis.untrained]",
+        "--system ast --split 50 --seed 0 --device cpu [trained.missing]",
     ),
     "a seed that is not trained": (
         ("svcca",), ("cnn", "ast", "--seed", "0", "7", "--split", "100"),
