@@ -56,7 +56,7 @@ def _failed(job: Job, error: BaseException) -> Answer:
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         problem = f"There was not enough memory: {first_line(error)}"
         return _ended(Outcome.OUT_OF_MEMORY, "stage.memory", problem, "Use smaller batches or a smaller network.")
-    if job.rank is not None and "Timed out waiting" in str(error):
+    if job.rank is not None and any(words in str(error) for words in ranks.LOST):
         problem = f"A process of the stage {job.stage} waited in vain for another one."
         remedy = "Let all of them take the same steps, and save together."
         return _ended(Outcome.CRASHED, "processes.waiting", problem, remedy)

@@ -158,6 +158,7 @@ SCENES: dict[str, tuple[str, str, Outcome]] = {
         "waited in vain for another one",
         Outcome.CRASHED,
     ),
+    "is done early": ("if run.rank: return classifier", "waited in vain for another one", Outcome.CRASHED),
     "has another order": (
         "torch.rand((), generator=run.order) if run.rank else None\n    run.save({})",
         "no longer draw the same order",
