@@ -25,8 +25,7 @@ def run(job_file: Path) -> NoReturn:
     die_with_parent()
     job = Job.model_validate_json(job_file.read_bytes())
     _redirect(job)
-    several = job.stage == "train" and job.processes > 1
-    ranks.leave(ranks.together(job, _answer) if several else _answer(job), job.answer_file)
+    ranks.leave(_answer(job), job.answer_file)
 
 
 def _redirect(job: Job) -> None:
@@ -41,6 +40,8 @@ def _redirect(job: Job) -> None:
 def _answer(job: Job) -> Answer:
     """The stage's answer; the one place that catches everything, since an entry may raise anything."""
     try:
+        if job.stage == "train" and job.processes > 1 and job.rank is None:
+            return ranks.together(job, _answer)
         _settle(job)
         return STAGES[job.stage](job)
     except BaseException as error:  # noqa: BLE001 - also SystemExit: an entry that calls exit has crashed
@@ -55,7 +56,7 @@ def _failed(job: Job, error: BaseException) -> Answer:
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         problem = f"There was not enough memory: {first_line(error)}"
         return _ended(Outcome.OUT_OF_MEMORY, "stage.memory", problem, "Use smaller batches or a smaller network.")
-    if job.rank is not None and "Timed out waiting" in str(error):
+    if job.rank is not None and any(words in str(error) for words in ranks.LOST):
         problem = f"A process of the stage {job.stage} waited in vain for another one."
         remedy = "Let all of them take the same steps, and save together."
         return _ended(Outcome.CRASHED, "processes.waiting", problem, remedy)

@@ -30,6 +30,9 @@ BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for another one before it gives up, and the stage with it."""
 
+LOST = ("Timed out waiting", "Connection closed by peer", "Connection reset by peer")
+"""What gloo says where another process does not come, or has ended: its errors have no type of their own."""
+
 LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
 """They are all on this machine, whose name need not be an address."""
 

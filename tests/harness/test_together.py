@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -14,12 +19,15 @@ from harness.child import ranks
 from harness.entry import read
 from harness.evaluation import Hands, Places
 from harness.job import CHECKPOINT, TRAINED
+from harness.nursery import Nursery
 from harness.outcomes import Mistake, Outcome
 from harness.plan import Choice
 from harness.results import Result
 from tests import made
 
+PROJECT = Path(__file__).resolve().parents[2]
 TOML = made.TOML + "processes = 2\n"
+PATIENCE = 120.0
 LIMITS = "check_seconds = 60\npredict_seconds = 60\ntrain_seconds = {}\nmemory_gib = {}"
 
 IMPORTS = """
@@ -75,10 +83,32 @@ def folder_of(result: Result, places: Places) -> Path:
     return places.cache / "cells" / result.key[:20]
 
 
-@pytest.fixture
-def before() -> set[psutil.Process]:
-    """What runs below this process before the test."""
-    return set(psutil.Process().children(recursive=True))
+def stages(under: psutil.Process | None = None) -> set[psutil.Process]:
+    """Who forks stages, and all that were forked, below a process: this one if none is named."""
+    found = set()
+    for one in (under or psutil.Process()).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has ended since, or is a zombie
+            found |= {one} if "harness.nursery" in one.cmdline() else set()
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_running(nursery: Nursery) -> Iterator[None]:
+    nursery.ready()
+    before = stages()
+    yield
+    assert stages() <= before
+
+
+def failure(folder: Path, train: str, limits: str, tau_folder: Path, places: Places, hands: Hands) -> Result:
+    """How a training by two processes ended that did not end well."""
+    track = str(made.track_file(folder / "strict.toml", tau_folder, limits=limits))
+    source = f"{IMPORTS}\ndef train(classifier, data, run):\n    {train}\n    return classifier\n"
+    assert not evaluation.evaluate(made_entry(folder / "mine", source), track, Choice(), places, hands)
+    result = result_of(places)
+    assert result.reason is not None
+    assert result.reason.remedy
+    return result
 
 
 def test_a_system_is_trained_by_the_processes_it_asks_for_and_only_there(
@@ -96,7 +126,7 @@ def test_a_system_is_trained_by_the_processes_it_asks_for_and_only_there(
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_training_whose_process_is_killed_goes_on_with_both_and_ends_with_the_same_bits(
-    rank: int, tmp_path: Path, track: str, places: Places, hands: Hands, before: set[psutil.Process]
+    rank: int, tmp_path: Path, track: str, places: Places, hands: Hands
 ) -> None:
     lost = LOST.replace("RANK", str(rank)).replace("SIGNAL", str(int(signal.SIGKILL)))
     folder = made_entry(tmp_path / "mine", TRAIN.replace("LOST", lost))
@@ -113,7 +143,6 @@ def test_a_training_whose_process_is_killed_goes_on_with_both_and_ends_with_the_
     assert failed.reason is not None
     assert f"Process {rank + 1} of 2 of the stage train was killed" in failed.reason.problem
     assert (cell / CHECKPOINT).is_file()
-    assert set(psutil.Process().children(recursive=True)) <= before
 
     assert evaluation.evaluate(folder, track, Choice(), places, hands)
     assert "process 1 of 2 begins at 2" in (cell / "train.log").read_text()
@@ -129,6 +158,7 @@ SCENES: dict[str, tuple[str, str, Outcome]] = {
         "waited in vain for another one",
         Outcome.CRASHED,
     ),
+    "is done early": ("if run.rank: return classifier", "waited in vain for another one", Outcome.CRASHED),
     "has another order": (
         "torch.rand((), generator=run.order) if run.rank else None\n    run.save({})",
         "no longer draw the same order",
@@ -143,40 +173,53 @@ SCENES: dict[str, tuple[str, str, Outcome]] = {
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_process_that_fails_ends_the_stage_with_a_sentence_and_the_others_with_it(
-    scene: str, tmp_path: Path, tau_folder: Path, places: Places, hands: Hands, before: set[psutil.Process]
+    scene: str, tmp_path: Path, tau_folder: Path, places: Places, hands: Hands
 ) -> None:
     does, sentence, outcome = SCENES[scene]
-    does = does.replace("TWO_SECONDS", "__import__('datetime').timedelta(seconds=2)")
-    train = f"{IMPORTS}\ndef train(classifier, data, run):\n    {does}\n    dist.barrier()\n    return classifier\n"
-    track = str(made.track_file(tmp_path / "strict.toml", tau_folder, limits=LIMITS.format(60, 2)))
-    assert not evaluation.evaluate(made_entry(tmp_path / "mine", train), track, Choice(), places, hands)
-    result = result_of(places)
+    does = does.replace("TWO_SECONDS", "__import__('datetime').timedelta(seconds=2)") + "\n    dist.barrier()"
+    result = failure(tmp_path, does, LIMITS.format(60, 2), tau_folder, places, hands)
     assert result.reason is not None
     assert (result.outcome, sentence) == (outcome, sentence)
     assert sentence in result.reason.problem
-    assert set(psutil.Process().children(recursive=True)) <= before
 
 
 def test_the_time_of_a_stage_is_that_of_all_its_processes(
-    tmp_path: Path, tau_folder: Path, places: Places, hands: Hands, before: set[psutil.Process]
+    tmp_path: Path, tau_folder: Path, places: Places, hands: Hands
 ) -> None:
     """The first ends and is done; the second never does, and will not be told."""
     does = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    if run.rank: time.sleep(1000)"
-    train = f"{IMPORTS}\ndef train(classifier, data, run):\n    {does}\n    return classifier\n"
-    track = str(made.track_file(tmp_path / "hasty.toml", tau_folder, limits=LIMITS.format(3, 8)))
-    assert not evaluation.evaluate(made_entry(tmp_path / "mine", train), track, Choice(), places, hands)
-    assert result_of(places).outcome is Outcome.TIMED_OUT
-    assert set(psutil.Process().children(recursive=True)) <= before
+    result = failure(tmp_path, does, LIMITS.format(3, 8), tau_folder, places, hands)
+    assert result.outcome is Outcome.TIMED_OUT
 
 
 def test_processes_end_with_the_one_that_started_them(
-    tmp_path: Path, track: str, places: Places, hands: Hands, before: set[psutil.Process]
+    tmp_path: Path, tau_folder: Path, places: Places, hands: Hands
 ) -> None:
     does = "if run.rank == 0: os.kill(os.getppid(), 9)\n    time.sleep(1000)"
-    train = f"{IMPORTS}\ndef train(classifier, data, run):\n    {does}\n"
-    assert not evaluation.evaluate(made_entry(tmp_path / "mine", train), track, Choice(), places, hands)
-    assert result_of(places).outcome is Outcome.OUT_OF_MEMORY
-    assert set(psutil.Process().children(recursive=True)) <= before
+    result = failure(tmp_path, does, LIMITS.format(60, 8), tau_folder, places, hands)
+    assert result.outcome is Outcome.OUT_OF_MEMORY
+
+
+def test_processes_end_with_a_command_that_is_killed(tmp_path: Path, track: str) -> None:
+    does = "pathlib.Path('begun', str(run.rank)).touch()\n    time.sleep(1000)"
+    source = f"{IMPORTS}\ndef train(classifier, data, run):\n    {does.replace('begun', str(tmp_path))}\n"
+    folder = made_entry(tmp_path / "mine", source)
+    words = ["evaluate", str(folder), "--track", track, "--cache", str(tmp_path / "cache"), "--no-timing"]
+    words += ["--results", str(tmp_path / "results"), "--out", str(tmp_path / "site")]
+    command = subprocess.Popen([sys.executable, "-m", "harness", *words], cwd=PROJECT, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not all((tmp_path / rank).exists() for rank in "01"):
+            assert command.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        family = stages(psutil.Process(command.pid))
+        assert len(family) == 4  # who forks, the stage, and its two
+    finally:
+        command.kill()
+        command.wait()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive
 
 
 def test_a_machine_with_fewer_accelerators_than_processes_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
