@@ -63,7 +63,7 @@ def analyse(asked: Asked, hands: Hands) -> Finding:
     require_writable(places.cache, "The cache folder")
     dataset = dataset_of.read(track, track_folder, places.data, places.lists, places.cache, hands.reporter)
     command = partial(
-        evaluation.typed, "evaluate", changed=systems[0].entry.folder, track_name=asked.track, choice=asked.choice,
+        evaluation.typed, "evaluate", changed=asked.entry.resolve(), track_name=asked.track, choice=asked.choice,
         places=places,
     )  # fmt: skip
     ground = Ground(track, dataset, asked.choice, places.results, places.cache, places.typed_in, command)
@@ -100,11 +100,10 @@ def named(asked: Asked) -> tuple[Named, ...]:
 def _cells(asked: Asked, systems: Sequence[Named], ground: Ground, hands: Hands) -> list[Cell]:
     """Every cell of the systems, and of those that they learned from, each behind its teachers."""
     found: dict[Path, Cell] = {}
-    for one in dict.fromkeys(system.entry.folder for system in systems):
-        read = next(system.entry for system in systems if system.entry.folder == one)
-        wanted = tuple(system.name for system in systems if system.entry is read)
-        settings = asked.choice.settings if read is systems[0].entry else None
-        choice = replace(asked.choice, systems=wanted, settings=settings)
+    for read in {one.entry.folder: one.entry for one in systems}.values():
+        changed = read.folder == asked.entry.resolve()
+        wanted = tuple(one.name for one in systems if one.entry.folder == read.folder)
+        choice = replace(asked.choice, systems=wanted, settings=asked.choice.settings if changed else None)
         checked = evaluation.checked_systems(read, ground.track, choice, asked.places, hands)
         for system in checked:
             if (reason := system.check.reason) is not None:
@@ -121,22 +120,28 @@ def _trained(
     titles, seeds = [one.title for one in systems], plan.chosen_seeds(ground.track, ground.choice)
     asked = [one for one in cells if one.system.title in titles and one.seed in seeds]
     own = sorted(asked, key=lambda one: titles.index(one.system.title))
-    _require_none([one for one in own if not one.identity.path(ground.results).is_file()], ground)
+    untrained = [one for one in own if not one.identity.path(ground.results).is_file()]
+    if untrained:
+        raise _missing(untrained, "is not trained on", cell.command(untrained[0], ground), ground)
     ready = evaluation.readied(cells, ground, hands.reporter)
-    _require_none([one for one in own if not cell.has_trained(ready[one.place], ground)], ground)
+    gone = [one for one in own if not cell.has_trained(ready[one.place], ground)]
+    if gone:
+        known = cell.known_result(gone[0], ready[gone[0].place].key, ground) is not None
+        more = " --results DIR (a new one: the result is there, its weights are not)" if known else ""
+        command = f"{cell.command(gone[0], ground)}{more}"
+        raise _missing(gone, "has no weights in the cache, as all stands now, on", command, ground)
     found: dict[tuple[str, int], list[Ready]] = {}
     for one in own:
         found.setdefault((one.split, one.seed), []).append(ready[one.place])
     return found
 
 
-def _require_none(untrained: Sequence[Cell], ground: Ground) -> None:
-    if not untrained:
-        return
-    one = untrained[0]
-    more = f", and {len(untrained) - 1} more cells are not" if len(untrained) > 1 else ""
-    problem = f"{one.system.title} is not trained on {ground.track.name} (split {one.split}, seed {one.seed}){more}."
-    raise Mistake("analysis.untrained", problem, f"Train it: {cell.command(one, ground)}")
+def _missing(cells: Sequence[Cell], what: str, command: str, ground: Ground) -> Mistake:
+    """The sentence for cells whose training is not there; it names the first."""
+    one = cells[0]
+    problem = f"{one.system.title} {what} {ground.track.name} (split {one.split}, seed {one.seed})"
+    more = f"; {len(cells)} cells are missing in all" if len(cells) > 1 else ""
+    return Mistake("analysis.untrained", f"{problem}{more}.", f"Train it: {command}")
 
 
 def _found(

@@ -13,9 +13,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from harness import provenance
+from harness.analysing import running
 from harness.analysing.finding import Finding, Number, Panel, Run
 from harness.outcomes import Mistake
-from leaderboard import analyses
+from leaderboard import analyses, charts
 
 SVG = "{http://www.w3.org/2000/svg}"
 SYSTEMS = ("one/cnn", "one/ast", "one/<hybrid> & more")
@@ -123,6 +124,10 @@ def test_a_figure_needs_nothing_else() -> None:
     assert used
     assert used <= set(re.findall(r"(--[a-z0-9-]+):", text))
     assert "&lt;hybrid&gt; &amp; more" in text
+
+
+def test_as_many_systems_as_can_be_told_apart() -> None:
+    assert len(charts.SERIES) == running.MOST_SYSTEMS
 
 
 def test_files_have_every_number(tmp_path: Path) -> None:

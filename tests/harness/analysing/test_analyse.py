@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,7 +207,7 @@ BAD = {
     ),
     "a seed that is not trained": (
         ("svcca",), ("cnn", "ast", "--seed", "0", "7", "--split", "100"),
-        "one/cnn is not trained on tiny (split 100, seed 7), and 1 more cells are not.",
+        "one/cnn is not trained on tiny (split 100, seed 7); 2 cells are missing in all. Train it: nox",
     ),
     "a track on which one is not trained": (
         ("svcca",), ("cnn", "ast", "--track", "same.toml", "--split", "100"), "one/cnn is not trained on same",
@@ -227,3 +228,21 @@ def test_what_cannot_be_analysed_gets_a_sentence(
     assert sentence in said
     assert "Traceback" not in said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_result_without_its_weights_says_how_to_get_them_back(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said works: `evaluate` finds its result, and trains all the same where results are to lie elsewhere."""
+    monkeypatch.chdir(trained.places.typed_in)
+    key = trained.result("one/cnn").key
+    shutil.rmtree(trained.places.cache / "cells" / key[:20])
+    where = ("--track", "tiny.toml", "--device", "cpu", "--cache", trained.places.cache, "--results")
+    words = ("analyse", "--out", tmp_path, *where, trained.places.results, "correlation", "one", "cnn", "ast")
+    assert status(*words, "--split", "100") == 1
+    said = capsys.readouterr().err
+    assert "one/cnn has no weights in the cache, as all stands now, on tiny (split 100, seed 0). Train it: nox" in said
+    assert "--results DIR" in said
+    again = ("evaluate", "one", "--system", "cnn", "--split", "100", "--seed", "0", "--no-timing")
+    assert status(*again, *where, tmp_path / "again", "--out", tmp_path / "site") == 0
+    assert status(*words, "--split", "100") == 0
