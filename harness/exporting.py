@@ -22,7 +22,7 @@ def export(entry: Path, system: str, track: str, choice: Choice, places: Places,
     """
     if out.suffix != ENDING:
         raise Mistake("export.ending", f"{out} does not end in {ENDING}.", f"Give --out FILE{ENDING}.")
-    found = trained.find(trained.named(entry, (system,)), track, choice, places, hands)
+    found = trained.find(entry, trained.named(entry, (system,)), track, choice, places, hands)
     if len(found.cells) != 1:
         problem = f"{len(found.cells)} cells of {system} are trained, and a file has the weights of one."
         raise Mistake("export.cells", problem, "Say --split and --seed.")

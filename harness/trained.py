@@ -61,8 +61,10 @@ def named(first: Path, words: Sequence[str]) -> tuple[Named, ...]:
     return tuple(found)
 
 
-def find(systems: Sequence[Named], track_name: str, choice: Choice, places: Places, hands: Hands) -> Trained:
-    """The trained cells of the systems over the chosen splits and seeds.
+def find(
+    first: Path, systems: Sequence[Named], track_name: str, choice: Choice, places: Places, hands: Hands
+) -> Trained:
+    """The trained cells of the systems over the chosen splits and seeds; --set is of the entry in the folder `first`.
 
     Raises `Mistake` where one is not trained yet, with the command that trains it.
     """
@@ -70,22 +72,21 @@ def find(systems: Sequence[Named], track_name: str, choice: Choice, places: Plac
     require_writable(places.cache, "The cache folder")
     dataset = dataset_of.read(track, track_folder, places.data, places.lists, places.cache, hands.reporter)
     command = partial(
-        evaluation.typed, "evaluate", changed=systems[0].entry.folder, track_name=track_name, choice=choice,
+        evaluation.typed, "evaluate", changed=first.resolve(), track_name=track_name, choice=choice,
         places=places,
     )  # fmt: skip
     ground = Ground(track, dataset, choice, places.results, places.cache, places.typed_in, command)
-    cells = _cells(systems, ground, places, hands)
+    cells = _cells(first, systems, ground, places, hands)
     return Trained(ground, _trained(cells, systems, ground, hands))
 
 
-def _cells(systems: Sequence[Named], ground: Ground, places: Places, hands: Hands) -> list[Cell]:
+def _cells(first: Path, systems: Sequence[Named], ground: Ground, places: Places, hands: Hands) -> list[Cell]:
     """Every cell of the systems, and of those that they learned from, each behind its teachers."""
     found: dict[Path, Cell] = {}
-    for one in dict.fromkeys(system.entry.folder for system in systems):
-        read = next(system.entry for system in systems if system.entry.folder == one)
-        wanted = tuple(system.name for system in systems if system.entry is read)
-        settings = ground.choice.settings if read is systems[0].entry else None
-        choice = replace(ground.choice, systems=wanted, settings=settings)
+    for read in {one.entry.folder: one.entry for one in systems}.values():
+        changed = read.folder == first.resolve()
+        wanted = tuple(one.name for one in systems if one.entry.folder == read.folder)
+        choice = replace(ground.choice, systems=wanted, settings=ground.choice.settings if changed else None)
         checked = evaluation.checked_systems(read, ground.track, choice, places, hands)
         for system in checked:
             if (reason := system.check.reason) is not None:
@@ -102,19 +103,25 @@ def _trained(
     titles, seeds = [one.title for one in systems], plan.chosen_seeds(ground.track, ground.choice)
     asked = [one for one in cells if one.system.title in titles and one.seed in seeds]
     own = sorted(asked, key=lambda one: titles.index(one.system.title))
-    _require_none([one for one in own if not one.identity.path(ground.results).is_file()], ground)
+    untrained = [one for one in own if not one.identity.path(ground.results).is_file()]
+    if untrained:
+        raise _missing(untrained, "is not trained on", cell.command(untrained[0], ground), ground)
     ready = evaluation.readied(cells, ground, hands.reporter)
-    _require_none([one for one in own if not cell.has_trained(ready[one.place], ground)], ground)
+    gone = [one for one in own if not cell.has_trained(ready[one.place], ground)]
+    if gone:
+        known = cell.known_result(gone[0], ready[gone[0].place].key, ground) is not None
+        more = " --results DIR (a new one: the result is there, its weights are not)" if known else ""
+        command = f"{cell.command(gone[0], ground)}{more}"
+        raise _missing(gone, "has no weights in the cache, as all stands now, on", command, ground)
     found: dict[tuple[str, int], list[Ready]] = {}
     for one in own:
         found.setdefault((one.split, one.seed), []).append(ready[one.place])
     return found
 
 
-def _require_none(untrained: Sequence[Cell], ground: Ground) -> None:
-    if not untrained:
-        return
-    one = untrained[0]
-    more = f", and {len(untrained) - 1} more cells are not" if len(untrained) > 1 else ""
-    problem = f"{one.system.title} is not trained on {ground.track.name} (split {one.split}, seed {one.seed}){more}."
-    raise Mistake("trained.missing", problem, f"Train it: {cell.command(one, ground)}")
+def _missing(cells: Sequence[Cell], what: str, command: str, ground: Ground) -> Mistake:
+    """The sentence for cells whose training is not there; it names the first."""
+    one = cells[0]
+    problem = f"{one.system.title} {what} {ground.track.name} (split {one.split}, seed {one.seed})"
+    more = f"; {len(cells)} cells are missing in all" if len(cells) > 1 else ""
+    return Mistake("trained.missing", f"{problem}{more}.", f"Train it: {command}")

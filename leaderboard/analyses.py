@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def figure(found: Finding) -> str:
     pictures = [
         _bars(panel, numbers, names) if panel.x is None else _lines(panel, numbers, names) for panel, numbers in drawn
     ]
-    return sheet(pictures, _caption(found))
+    return sheet(pictures, _caption(found), ", ".join(found.systems))
 
 
 def _lines(panel: Panel, numbers: Sequence[Number], names: Mapping[str, str]) -> Markup:
@@ -117,14 +118,14 @@ def _by_system(numbers: Sequence[Number]) -> Iterator[tuple[str, list[Number]]]:
 
 
 def _bars(panel: Panel, numbers: Sequence[Number], names: Mapping[str, str]) -> Markup:
-    """A row for each pair; where there is one pair only, also a row for each of its runs."""
+    """A row for each pair; of a single pair, the mean and a row for each of its runs."""
     bars = []
     for number in numbers:
         spread = number.spread or 0.0
         name = " and ".join(names[system] for system in number.systems)
         bars.append(charts.Bar(name, number.mean, number.mean - spread, number.mean + spread))
-    if len(numbers) == 1:
-        runs = numbers[0].runs if len(numbers[0].runs) > 1 else ()
+    if len(numbers) == 1 and len(runs := numbers[0].runs) > 1:
+        bars = [replace(bars[0], name=f"mean of {len(runs)} runs")]
         bars += [charts.Bar(f"split {run.split}, seed {run.seed}", run.value, run.value, run.value) for run in runs]
     return charts.intervals(
         bars, Axis(panel.y, write=display.short), title=f"{panel.name}: {panel.y}",

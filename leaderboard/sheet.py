@@ -14,8 +14,8 @@ from leaderboard.charts import WIDTH
 
 STATIC = Path(__file__).parent / "static"
 NAMESPACE = "http://www.w3.org/2000/svg"
-HEAD = 26
-"""Room for the title of the sheet."""
+HEAD = 42
+"""Room for two lines over the charts."""
 
 GAP = 14
 MARGIN = 8
@@ -26,22 +26,26 @@ SCALE = 1.5
 _HEIGHT = re.compile(r'^<svg[^>]* viewBox="0 0 [0-9.]+ ([0-9.]+)"')
 
 
-def sheet(charts: Sequence[Markup], title: str) -> str:
-    """An SVG document of the charts, with a title over them; light or dark as the viewer is.
+def sheet(charts: Sequence[Markup], title: str, about: str) -> str:
+    """An SVG document of the charts, with a title and what it is about over them; light or dark as the viewer is.
 
     The same charts give the same bytes.
     """
-    body, top = [str(svg_parts.written(title, 4, 16))], float(HEAD)
+    head = "".join(
+        str(svg_parts.written(svg_parts.shortened(line, WIDTH - 8), 4, at)) for line, at in ((title, 16), (about, 31))
+    )
+    body, top = "", float(HEAD)
     for chart in charts:
         height = _height(chart)
         place = f'<svg y="{svg_parts.short(top)}" width="{WIDTH}" height="{svg_parts.short(height)}" '
         style = f'style="width:{WIDTH}px;max-width:none;height:{svg_parts.short(height)}px" '
-        body.append(chart.replace(Markup("<svg "), Markup(place + style), 1))  # noqa: S704 - numbers
+        body += chart.replace(Markup("<svg "), Markup(place + style), 1)  # noqa: S704 - numbers
         top += height + GAP
     box = svg.ViewBoxSpec(-MARGIN, -MARGIN, WIDTH + 2 * MARGIN, svg_parts.rounded(top - GAP + 2 * MARGIN))
     size = [svg_parts.rounded(SCALE * float(side)) for side in (box.width, box.height)]
-    text = f'{svg.Title(text=svg_parts.escaped(title))}<style>{_styles()}</style><g class="chart">{body[0]}</g>'
-    picture = svg.SVG(xmlns=NAMESPACE, viewBox=box, width=size[0], height=size[1], text=text + "".join(body[1:]))
+    told = f"{svg.Title(text=svg_parts.escaped(title))}<style>{_styles()}</style>"
+    text = f'{told}<g class="chart">{head}</g>{body}'
+    picture = svg.SVG(xmlns=NAMESPACE, viewBox=box, width=size[0], height=size[1], text=text)
     return f"{picture}\n"
 
 

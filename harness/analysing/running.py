@@ -47,7 +47,7 @@ def analyse(asked: Asked, hands: Hands) -> Finding:
     if not 2 <= len(systems) <= MOST_SYSTEMS:
         remedy = f"Name two to {MOST_SYSTEMS}: SYSTEM, or ENTRY:SYSTEM of another entry."
         raise Mistake("analysis.systems", f"{len(systems)} systems were named.", remedy)
-    found = trained.find(systems, asked.track, asked.choice, asked.places, hands)
+    found = trained.find(asked.entry, systems, asked.track, asked.choice, asked.places, hands)
     return _found(asked, systems, found, hands)
 
 

@@ -13,9 +13,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from harness import provenance
+from harness.analysing import running
 from harness.analysing.finding import Finding, Number, Panel, Run
 from harness.outcomes import Mistake
-from leaderboard import analyses
+from leaderboard import analyses, charts
 
 SVG = "{http://www.w3.org/2000/svg}"
 SYSTEMS = ("one/cnn", "one/ast", "one/<hybrid> & more")
@@ -108,7 +109,10 @@ def test_a_line_and_a_band_a_system_and_a_row_a_pair() -> None:
 def test_of_one_pair_every_run_is_shown() -> None:
     (chart,) = pictures(ALONE)
     titles = [title.text or "" for title in chart.iter(f"{SVG}title")]
-    assert [title.split(":")[0] for title in titles[1:]] == ["cnn and ast", *(f"split {k}, seed 0" for k in range(3))]
+    assert [title.split(":")[0] for title in titles[1:]] == [
+        "mean of 3 runs",
+        *(f"split {k}, seed 0" for k in range(3)),
+    ]
     places = [float(dot.attrib["cx"]) for dot in chart.iter(f"{SVG}circle")]
     mean, first, most, least = places
     assert mean == pytest.approx(first, abs=0.01) == pytest.approx((most + least) / 2, abs=0.01)
@@ -122,7 +126,11 @@ def test_a_figure_needs_nothing_else() -> None:
     used = set(re.findall(r"var\((--[a-z0-9-]+)\)", text))
     assert used
     assert used <= set(re.findall(r"(--[a-z0-9-]+):", text))
-    assert "&lt;hybrid&gt; &amp; more" in text
+    assert "one/cnn, one/ast, one/&lt;hybrid&gt; &amp; more</text>" in text
+
+
+def test_as_many_systems_as_can_be_told_apart() -> None:
+    assert len(charts.SERIES) == running.MOST_SYSTEMS
 
 
 def test_files_have_every_number(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import scipy.special
 import torch
 from torch import Tensor, nn
 
+from baselines import half_precision
 from baselines.analysis.distances import mean_distances
 from baselines.analysis.disturbances import DISTURBANCES, DRAWS
 from baselines.analysis.probes import attention, correlation, robustness, svcca
@@ -79,6 +80,18 @@ def test_the_representation_of_an_ast_is_its_embedding() -> None:
         embedded = ast().embed(system.classifier.frontend(system.waveforms))
         expected = ast().mlp_head[0](embedded)
     assert svcca.probe(system)["representations"] == pytest.approx(expected.numpy(), abs=1e-5)
+
+
+def test_weights_of_16_bit_are_watched_too() -> None:
+    """They are widened in twins of their modules, which have the hooks of the originals."""
+    system = asked(cnn().half())
+    network, frontend = system.classifier.network, system.classifier.frontend
+    widened = torch.no_grad()(lambda clips: half_precision.logits(network, frontend(clips.waveforms)))
+    system.predict = widened  # type: ignore[method-assign]
+    with torch.no_grad():
+        expected = cnn().half().float()[:-1](frontend(system.waveforms))
+    assert svcca.probe(system)["representations"] == pytest.approx(expected.numpy(), abs=1e-6)
+    assert robustness.probe(system)["time_mask"].shape == (5, DRAWS, 7, 3)
 
 
 def test_who_has_no_layer_or_predicts_clips_one_by_one_is_refused() -> None:
