@@ -82,6 +82,13 @@ def compare(session: nox.Session) -> None:
 
 
 @nox.session
+def export(session: nox.Session) -> None:
+    """The weights of a trained system as a file: nox -s export -- ENTRY SYSTEM --out FILE.safetensors [--track T]."""
+    install(session)
+    session.run("python", "-m", "harness", "export", *session.posargs)
+
+
+@nox.session
 def analyse(session: nox.Session) -> None:
     """How alike trained systems are and what they stand: nox -s analyse -- svcca ENTRY SYSTEM SYSTEM [--track T]."""
     install(session)
