@@ -172,9 +172,11 @@ def test_table_13_begins_from_weights_of_audioset_where_it_says_so() -> None:
         for name in ("ast-base", "ast-base-audioset", "ast-base-audioset-kd", "effnet-b2-to-ast-base-audioset-kd")
     }
     assert list(files.values()) == [
-        "data/deit-base-distilled-384.pth", "data/ast-base-audioset.safetensors", "data/ast-base-audioset-kd.safetensors",
+        "data/deit-base-distilled-384.pth",
+        "data/ast-base-audioset.safetensors",
         "data/ast-base-audioset-kd.safetensors",
-    ]  # fmt: skip
+        "data/ast-base-audioset-kd.safetensors",
+    ]
     for student, teacher in (("effnet-b2", "ast-base"), ("ast-base", "effnet-b2")):
         for own in ("", "-audioset", "-audioset-kd"):
             for taught in ("", "-audioset", "-audioset-kd"):
