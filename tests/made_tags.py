@@ -40,7 +40,7 @@ dataset = "{dataset}"
 data = "{data}"
 multi_label = true
 labels = {labels}
-length = "crop_or_pad"
+length = "{length}"
 seeds = [0]
 {lists}
 
@@ -94,7 +94,7 @@ def _quoted(text: str) -> str:
 def fsd_track(path: Path, data: Path, more: str = "") -> Path:
     """A track over the parts of the made FSD50K."""
     lists = f'splits = {{ train = "train" }}\nvalidation = "val"\ntest = "eval"\n{more}'
-    return _track(path, dataset="fsd50k", data=data, labels=FSD_LABELS, lists=lists)
+    return _track(path, dataset="fsd50k", data=data, labels=FSD_LABELS, lists=lists, length="crop_or_pad")
 
 
 def _track(path: Path, data: Path, labels: Sequence[str], **words: str) -> Path:
@@ -134,4 +134,4 @@ def audioset_track(path: Path, data: Path, more: str = "missing_share = 0.4", tr
     both = "balanced_train_segments.csv + unbalanced_train_segments.csv"
     files = {"balanced": "balanced_train_segments.csv", "full": both}
     lists = f'splits = {{ {train} = "{files[train]}" }}\ntest = "eval_segments.csv"\n{more}'
-    return _track(path, dataset="audioset", data=data, labels=DISPLAY, lists=lists)
+    return _track(path, dataset="audioset", data=data, labels=DISPLAY, lists=lists, length="any")

@@ -120,13 +120,13 @@ def _require_whole(content: bytes) -> None:
 
 
 def mono(file: AudioFile, seconds: float, length: Length = "exact") -> NDArray[np.float32]:
-    """(samples,) of a file with one channel that lasts `seconds`, or is cut or padded to; see `Length`.
+    """(samples,) of a file that lasts `seconds`, or is cut or padded to, with one channel or made one; see `Length`.
 
     Raises `Unusable` for any other, and for one without samples.
     """
     samples, channels = file.waveform.shape
     expected = round(seconds * file.sample_rate)
-    if channels != 1:
+    if channels != 1 and length != "any":
         raise Unusable(f"has {channels} channels instead of one")
     if not samples:
         raise Unusable("has no samples")
@@ -134,5 +134,5 @@ def mono(file: AudioFile, seconds: float, length: Length = "exact") -> NDArray[n
         raise Unusable(f"has {samples:,} samples at {file.sample_rate:,} Hz instead of {expected:,}")
     if not np.isfinite(file.waveform).all():
         raise Unusable("holds values that are not numbers")
-    kept = file.waveform[:expected, 0]
+    kept = file.waveform[:expected].mean(axis=1) if channels > 1 else file.waveform[:expected, 0]
     return kept if len(kept) == expected else np.pad(kept, (0, expected - len(kept)))

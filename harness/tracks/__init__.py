@@ -20,11 +20,12 @@ NO_SPLIT = "none"
 MULTI_LABEL = ("fsd50k", "audioset")
 """Layouts whose clips have several labels."""
 
-Length = Literal["exact", "crop_or_pad"]
+Length = Literal["exact", "crop_or_pad", "any"]
 """What becomes of clips that do not last `clip_seconds`: "exact" refuses them.
 
 "crop_or_pad" keeps the first `clip_seconds` of a longer clip and puts zeros behind a shorter one, at the rate of its
 file, before anything is resampled. AST's released code does the same to features (Gong et al., Interspeech 2021).
+"any" does so to files of any format and averages their channels: copies of AudioSet are what whoever made them wanted.
 """
 
 

@@ -155,6 +155,8 @@ def _format(meta: Meta, heard: Heard, expected: AudioFormat, track: Track) -> Ch
     wrong_length = (heard.samples != lengths) & ((heard.samples == 0) | (track.length == "exact"))
     odd = (heard.sample_rates != expected.sample_rate) | wrong_length
     odd |= (heard.channels != 1) | (heard.bits != expected.bits)
+    if track.length == "any":
+        odd = wrong_length
     for row in np.flatnonzero(heard.usable & odd).tolist():
         rate, samples, wanted = int(heard.sample_rates[row]), int(heard.samples[row]), int(lengths[row])
         wrong = [
@@ -170,14 +172,15 @@ def _format(meta: Meta, heard: Heard, expected: AudioFormat, track: Track) -> Ch
         faults.append(_fault("format", meta.names[row], f"{meta.names[row]} {' and '.join(wrong)}."))
     bits = f", {expected.bits} bit" if expected.bits else ""
     lasting = f"{'' if track.length == 'exact' else 'cut or padded to '}{track.clip_seconds:g} s"
-    says = f"{expected.sample_rate:,} Hz{bits}, mono, {lasting}"
+    usual = f"{expected.sample_rate:,} Hz{bits}, mono"
+    says = f"{'any format' if track.length == 'any' else usual}, {lasting}"
     return Check(
         name="format",
         looked_at=int(heard.usable.sum()),
         unit="files",
         faults=tuple(faults),
         says=says,
-        notes=_cut_or_padded(heard, lengths) if track.length == "crop_or_pad" else (),
+        notes=_cut_or_padded(heard, lengths) if track.length != "exact" else (),
     )
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import tracks
 from harness.console import Reporter
-from harness.data import audioset, dataset_of, published, verification
+from harness.data import audio_files, audioset, dataset_of, published, verification
 from harness.data.dataset import UNKNOWN_DEVICE, Dataset
 from harness.data.verification import Report, sound
 from harness.outcomes import Mistake
@@ -71,7 +72,7 @@ def test_the_balanced_track_trains_on_the_balanced_list(folder: Path) -> None:
     assert videos(data, data.splits["balanced"]) == list(BALANCED)
     assert videos(data, data.test) == list(EVAL)
     assert len(data.names) == len(BALANCED) + len(EVAL)
-    assert (data.validation, data.length, data.missing) == (None, "crop_or_pad", {"split balanced": 0, "test list": 0})
+    assert (data.validation, data.length, data.missing) == (None, "any", {"split balanced": 0, "test list": 0})
 
 
 def test_the_full_track_trains_on_both_lists(folder: Path) -> None:
@@ -346,6 +347,17 @@ def test_a_sound_folder_is_said_to_be_sound_and_every_label_of_a_clip_counts(fol
         "Animal": 2, "Bark": 1, "Male speech, man speaking": 2, "Rain": 2,
     }  # fmt: skip
     assert report.notes == ("7 files have another length (0.10 to 0.10 s): 0 are cut, 7 padded.",)
+
+
+def test_a_copy_of_many_formats_is_sound_and_its_channels_are_averaged(folder: Path) -> None:
+    path = folder / "audio" / "eval" / "cccccccccc1.wav"
+    stereo = np.random.default_rng(0).uniform(-0.5, 0.5, (4410, 2)).astype(np.float32)
+    soundfile.write(path, stereo, 44_100, subtype="FLOAT")
+    assert faults(verified(folder, audio=True)) == {}
+    heard = audio_files.mono(audio_files.read(path), 1.0, "any")
+    assert np.allclose(heard[:4410], stereo.mean(axis=1), atol=1e-6)
+    assert len(heard) == 44_100
+    assert not heard[4410:].any()
 
 
 def test_lists_are_counted_with_what_a_copy_lacks(folder: Path) -> None:
