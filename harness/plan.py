@@ -224,10 +224,17 @@ def digests(
         entry=cell.system.entry.digest,
         files=cell.system.check.files or {},
         teachers=dict(teachers or {}),
-        training_list=None if rows is None else list_digest(dataset, rows),
+        training_list=_training_list(cell, dataset),
         test_list=list_digest(dataset, cell.test),
         data=data_digest(*training, test.fingerprint),
     )
+
+
+def _training_list(cell: Cell, dataset: Dataset) -> str | None:
+    """A digest of the training list, and of the list for choosing as another one: a clip may change sides."""
+    if cell.rows is None or dataset.validation is None:
+        return None if cell.rows is None else list_digest(dataset, cell.rows)
+    return digest_of_value([list_digest(dataset, cell.rows), list_digest(dataset, dataset.validation)])
 
 
 def learned_from(cell: Cell, dataset: Dataset) -> Rows | None:

@@ -93,3 +93,21 @@ def test_it_is_not_walked_twice_and_the_list_for_choosing_is_part_of_what_it_is(
     assert other.key != first.key
     assert other.digests.data != first.digests.data
     assert other.digests.training_list == first.digests.training_list
+
+
+def test_a_clip_that_goes_from_training_to_choosing_makes_another_cell(
+    tmp_path: Path, tags: str, places: Places, hands: Hands
+) -> None:
+    train = TRAIN.replace("(3, 4)", "(len(data), 4)").replace("len(data.validation) == 2", "len(data.validation)")
+    entry = made.entry_folder(tmp_path / "mine", build=BUILD, train=train, toml=made.TOML.replace("tiny", "tags"))
+    evaluation.evaluate(entry, tags, Choice(), places, hands)
+    _, first = only_result(places.results)
+    dev = tmp_path / "fsd/FSD50K.ground_truth/dev.csv"
+    before = dev.read_text()
+    last = next(line for line in before.splitlines() if line.startswith("103,"))
+    dev.write_text(before.replace(last, last.replace(",train", ",val")))
+    assert evaluation.evaluate(entry, tags, Choice(), places, hands)
+    _, other = only_result(places.results)
+    assert other.digests.data == first.digests.data  # the same clips in the same order: only the sides differ
+    assert other.digests.training_list != first.digests.training_list
+    assert other.key != first.key
