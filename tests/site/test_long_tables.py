@@ -82,7 +82,9 @@ def test_columns_that_are_hidden_leave_no_gap(tab: Tab) -> None:
 def test_sorting_and_searching_keep_and_hide_rows(tab: Tab) -> None:
     before = laid_out(tab)["names"]
     tab.locator("#ranked-table thead button").first.click()
+    tab.locator("#ranked-table th[aria-sort=ascending]").wait_for()
     tab.locator("#ranked-table thead button").first.click()
+    tab.locator("#ranked-table th[aria-sort=descending]").wait_for()
     turned = laid_out(tab)["names"]
     assert (turned[0], turned[-1]) == (before[-1], before[0])
     assert sorted(turned) == sorted(before)
