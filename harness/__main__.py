@@ -16,7 +16,7 @@ from harness import evaluation, scaffold, tables, tracks
 from harness.console import Reporter, show_table
 from harness.data import verbs as data_verbs
 from harness.evaluation import Hands, Places
-from harness.files import disk_mistake
+from harness.files import disk_mistake, write_bytes
 from harness.nursery import Nursery
 from harness.outcomes import Mistake
 from harness.plan import Choice
@@ -30,14 +30,25 @@ DATA = "Verify, pack, download, make and split data."
 EPILOG = "The same command, run again, does only what is missing."
 
 
+class Status(int):
+    """An exit status that says more than whether all went well."""
+
+
+Verb = Callable[[argparse.Namespace, Reporter], bool | Status]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one verb and exits: 0 all is well, 1 a cell, a check or an input failed, 2 wrong usage, 130 interrupted."""
+    """Runs one verb and exits: 0 all is well, 1 a cell, a check or an input failed, 2 wrong usage, 130 interrupted.
+
+    `regression` has statuses of its own.
+    """
     options = _parser().parse_args(arguments)
     reporter = Reporter()
-    verb: Callable[[argparse.Namespace, Reporter], bool] = options.verb
+    verb: Verb = options.verb
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's word counts as Ctrl-C
     try:
-        sys.exit(0 if verb(options, reporter) else 1)
+        answer = verb(options, reporter)
+        sys.exit(answer if isinstance(answer, Status) else 0 if answer else 1)
     except Mistake as mistake:
         reporter.say(f"error: {mistake}")
         sys.exit(1)
@@ -185,6 +196,38 @@ def export(options: argparse.Namespace, reporter: Reporter) -> bool:
     return True
 
 
+def regression(options: argparse.Namespace, reporter: Reporter) -> Status:
+    """What a change does to results that are there: 0 fine, 1 a regression, 2 could not compare."""
+    from harness.regression import running as comparing  # noqa: PLC0415 - few commands need git
+    from harness.regression import shown  # noqa: PLC0415
+
+    try:
+        asked = comparing.Asked(options.base, options.results, options.head, tuple(options.accept))
+        report = comparing.compare(asked)
+    except Mistake as mistake:
+        reporter.say(f"error: could not compare: {mistake}")
+        return Status(2)
+    if report.findings:
+        show_table(*shown.rows(report), sys.stdout)
+    if options.json:
+        write_bytes(options.json, (report.model_dump_json(indent=1) + "\n").encode())
+    if options.markdown:
+        command = f"nox -s regression -- --base {options.base}"
+        write_bytes(options.markdown, shown.markdown(report, command).encode())
+    sys.stdout.write(f"{report.base} → {report.head}: {report.sentence}\n")
+    return Status(report.status)
+
+
+def changed(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """Folders of the entries that a change touches, a line each."""
+    from harness.regression import changed as touched  # noqa: PLC0415 - few commands need git
+
+    del reporter
+    for folder in touched.entries(options.base, Path.cwd()):
+        sys.stdout.write(f"{folder.as_posix()}\n")
+    return True
+
+
 def rules(options: argparse.Namespace, reporter: Reporter) -> bool:
     """The rules, as Markdown on standard output."""
     from harness import rules_page  # noqa: PLC0415
@@ -207,6 +250,8 @@ def _parser() -> argparse.ArgumentParser:
     making = _verb(verbs, "new", new)
     making.add_argument("name", help="name of the new entry: letters, digits, - and _")
     making.add_argument("--into", type=Path, default=Path("submissions"), metavar="DIR")
+    _regression_options(_verb(verbs, "regression", regression))
+    _base_option(_verb(verbs, "changed", changed))
     _verb(verbs, "rules", rules)
     pages = _verb(verbs, "leaderboard", leaderboard)
     _pages_options(pages)
@@ -221,6 +266,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _base_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--base", required=True, metavar="REF", help="the branch, tag or commit to compare with")
+
+
+def _regression_options(parser: argparse.ArgumentParser) -> None:
+    _base_option(parser)
+    parser.add_argument("--head", metavar="REF", help="the other side (default: the files as they lie here)")
+    parser.add_argument("--results", type=Path, default=Path("reports/results"), metavar="DIR")
+    parser.add_argument(
+        "--accept", nargs="+", action="extend", default=[], metavar="NAME", help="ENTRY or ENTRY/SYSTEM: meant so"
+    )
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the report for a pull request")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="the report for programs")
+
+
 def _pages_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, default=Path("reports/results"), metavar="DIR")
     parser.add_argument("--out", type=Path, default=Path("reports/site"), metavar="DIR")
@@ -229,7 +289,7 @@ def _pages_options(parser: argparse.ArgumentParser) -> None:
 def _verb(
     verbs: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
-    function: Callable[[argparse.Namespace, Reporter], bool],
+    function: Verb,
 ) -> argparse.ArgumentParser:
     parser = verbs.add_parser(name, help=function.__doc__, description=function.__doc__, epilog=EPILOG)
     parser.set_defaults(verb=function)

@@ -209,8 +209,13 @@ class Resamples:
         value = one.value - other.value
         deviation = float(np.std(one.replicates - other.replicates, ddof=1, dtype=np.float64))
         freedom = Few.together([one.seeds, other.seeds]).freedom_beside(deviation**2, self.freedom)
-        half = float(_t(freedom)) * deviation
-        return Difference(value, value - half, value + half, float(_p_value(value, deviation, freedom)))
+        return student(value, deviation, freedom)
+
+
+def student(value: float, deviation: float, freedom: Floats | float) -> Difference:
+    """A difference whose error has this standard `deviation`, by Student's t of `freedom` degrees of freedom."""
+    half = float(_t(freedom)) * deviation
+    return Difference(value, value - half, value + half, float(_p_value(value, deviation, freedom)))
 
 
 def scored(blocks: Blocks, sums: Sequence[Sums], measure: Measure, chosen: Bools | None = None) -> Floats:

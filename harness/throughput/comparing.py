@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.outcomes import Mistake, Outcome
 from harness.results import Damaged
 from harness.throughput import ratios, speed
 from harness.throughput.report import Row, shown
-from harness.throughput.speed import Figures, Speed
+from harness.throughput.speed import Figures, Ratio, Speed
 
 COMPARED = ("system", "clips", "before", "now", "now / before", "95 % interval", "verdict")
 
@@ -31,16 +32,45 @@ def read(path: Path) -> tuple[Speed, ...]:
     return kept
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A way of asking a system, before and now, as times the baseline; without `change` it was not judged.
+
+    `verdict` is a word, or says why there is none.
+    """
+
+    system: str
+    batch: int | None
+    before: Ratio | None
+    now: Ratio | None
+    change: Ratio | None
+    verdict: str
+
+    def row(self) -> Row:
+        """A row of the table."""
+        if self.batch is None:
+            return (self.system, "", "", "", "", "", self.verdict)
+        change = shown(self.change) if self.change else ("", "")
+        return (self.system, f"{self.batch}", shown(self.before)[0], shown(self.now)[0], *change, self.verdict)
+
+
 def rows(now: Sequence[Speed], before: Sequence[Speed]) -> list[Row]:
     """A row for each system and way of asking that both have."""
-    found: list[Row] = []
+    return [one.row() for one in compared(now, before)]
+
+
+def compared(now: Sequence[Speed], before: Sequence[Speed]) -> list[Compared]:
+    """Each system and way of asking that both have; of the same hardware where there is a speed of it."""
+    found: list[Compared] = []
     for one in now:
         same = [other for other in before if _of_the_same(one, other)]
         if one.outcome is not Outcome.OK or not same:
-            found.append((_name(one), "", "", "", "", "", "not timed" if one.outcome is not Outcome.OK else "new"))
+            why = "not timed" if one.outcome is not Outcome.OK else "new"
+            found.append(Compared(_name(one), None, None, None, None, why))
             continue
         here = next((other for other in same if other.hardware == one.hardware), same[0])
-        found += _rows(one, here)
+        pairs = ((one.one, here.one), (one.batch, here.batch))
+        found += [_compared(one, here, a, b) for a, b in pairs if a is not None and b is not None]
     return found
 
 
@@ -53,18 +83,16 @@ def _name(one: Speed) -> str:
     return f"{one.subject.entry}/{one.subject.system}"
 
 
-def _rows(now: Speed, before: Speed) -> list[Row]:
-    pairs = ((now.one, before.one), (now.batch, before.batch))
-    return [_row(now, before, one, other) for one, other in pairs if one is not None and other is not None]
+def _compared(now: Speed, before: Speed, one: Figures, other: Figures) -> Compared:
+    change, verdict = _judged(now, before, one, other)
+    return Compared(_name(now), one.batch, other.ratio, one.ratio, change, verdict)
 
 
-def _row(now: Speed, before: Speed, one: Figures, other: Figures) -> Row:
-    start = (_name(now), f"{one.batch}", shown(other.ratio)[0], shown(one.ratio)[0])
+def _judged(now: Speed, before: Speed, one: Figures, other: Figures) -> tuple[Ratio | None, str]:
     if before.hardware != now.hardware:
-        return (*start, "", "", f"other hardware, not judged: {before.hardware}")
+        return None, f"other hardware, not judged: {before.hardware}"
     if before.baseline != now.baseline or one.batch != other.batch:
-        return (*start, "", "", "timed on other terms, not judged")
+        return None, "timed on other terms, not judged"
     if min(len(one.ratios), len(other.ratios)) < 2:
-        return (*start, "", "", "too few sittings to judge")
-    change, verdict = ratios.changed(other.ratios, one.ratios)
-    return (*start, *shown(change), verdict)
+        return None, "too few sittings to judge"
+    return ratios.changed(other.ratios, one.ratios)

@@ -1,0 +1,108 @@
+"""What was there and is gone: systems, splits, seeds, devices, classes, predictions, speeds. Nothing may vanish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.regression import sides
+from harness.regression.findings import Finding, Verdict
+from harness.regression.sides import Cell, Side, System
+from harness.results import Result
+from harness.scoring import Scores
+
+RULE = "regression.lost"
+REMEDY = "Put it back, or run it again"
+
+
+def lost(before: Side, now: Side) -> Iterator[Finding]:
+    """A finding for each thing that only `before` has; where a whole system or split is gone, one for all of it."""
+    for key, system in before.systems.items():
+        here = now.systems.get(key)
+        if here is None:
+            yield _gone(system, "the system", f"{len(system.cells)} cells, {len(system.speeds)} speeds")
+            continue
+        yield from _cells(system, here)
+        yield from _speeds(system, here)
+
+
+def unreadable(before: Side, now: Side) -> Iterator[Finding]:
+    """Records that are none: of this side a regression, of the other one the reason why nothing is compared."""
+    known = {one.path.relative_to(before.folder) for one in before.damaged}
+    for one in now.damaged:
+        place = one.path.relative_to(now.folder)
+        if place not in known:
+            yield _damaged(Verdict.REGRESSION, "regression.unreadable", place.as_posix(), one.why)
+    for place in sorted(known):
+        if (now.folder / place).is_file() and all(one.path != now.folder / place for one in now.damaged):
+            continue  # it was damaged, and is mended
+        why = next(one.why for one in before.damaged if one.path == before.folder / place)
+        yield _damaged(Verdict.NOT_COMPARED, "regression.base", place.as_posix(), f"{why}, there already")
+
+
+def _damaged(verdict: Verdict, rule: str, place: str, why: str) -> Finding:
+    track, *rest = place.split("/")
+    return Finding(verdict=verdict, rule=rule, track=track, system="/".join(rest[:2]), what=place, why=why)
+
+
+def _gone(system: System, what: str, before: str, why: str = REMEDY) -> Finding:
+    return Finding(
+        verdict=Verdict.REGRESSION, rule=RULE, track=system.track, system=system.name, what=what,
+        before=before, now="gone", why=why,
+    )  # fmt: skip
+
+
+def _cells(system: System, here: System) -> Iterator[Finding]:
+    left = here.by_split()
+    for split, cells in system.by_split().items():
+        if split not in left:
+            yield _gone(system, f"split {split}", f"{len(cells)} seeds", _why(here, [cell.result for cell in cells]))
+            continue
+        for cell in cells:
+            seed = cell.result.identity.seed
+            if (split, seed) in here.cells:
+                yield from _parts(system, cell, here.cells[split, seed])
+            else:
+                yield _gone(system, f"split {split}, seed {seed}", "a score", _why(here, [cell.result]))
+
+
+def _why(here: System, cells: list[Result]) -> str:
+    """How the cells failed where somebody tried them."""
+    failed = [here.failures.get((one.identity.split, one.identity.seed)) for one in cells]
+    reason = next((one for one in failed if one is not None and one.reason is not None), None)
+    if reason is None or reason.reason is None:
+        return REMEDY
+    return f"{reason.outcome}: {reason.reason.problem} [{reason.reason.rule}]"
+
+
+def _parts(system: System, cell: Cell, here: Cell) -> Iterator[Finding]:
+    """Rows of a cell's record, and what lies beside it."""
+    where = f"split {cell.result.identity.split}, seed {cell.result.identity.seed}"
+    for what, names in _rows(cell.result).items():
+        gone = [name for name in names if name not in _rows(here.result).get(what, ())]
+        if gone:
+            yield _gone(system, f"{where}: {what} {', '.join(gone)}", f"{len(names)} rows")
+    if cell.result.complexity is not None and here.result.complexity is None:
+        yield _gone(system, f"{where}: what it costs", "parameters, bytes, MACs")
+    missing = [ending for ending in sides.beside(cell) if not here.path.with_suffix(ending).is_file()]
+    if missing:
+        yield _gone(system, f"{where}: {' and '.join(missing)}", "what statistics need of its predictions")
+
+
+def _rows(result: Result) -> dict[str, tuple[str, ...]]:
+    scores = result.scores
+    if not isinstance(scores, Scores):
+        return {}
+    return {
+        "device": tuple(scores.per_device),
+        "device group": tuple(scores.per_group),
+        "class": tuple(scores.per_class),
+    }
+
+
+def _speeds(system: System, now: System) -> Iterator[Finding]:
+    here = Path()  # names alone are compared
+    left = {one.path(here) for one in now.speeds}
+    for one in system.speeds:
+        if one.path(here) not in left:
+            yield _gone(system, f"speed on {one.hardware}", f"{one.sittings} sittings")

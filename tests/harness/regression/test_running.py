@@ -1,0 +1,155 @@
+"""The command, in a repository of its own: what a pull request would get to see."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.regression import changed, shown
+from harness.regression.findings import Finding, Report, Verdict
+from tests.leaderboard import made
+
+PROJECT = Path(__file__).resolve().parents[3]
+TOML = 'title = "Mine"\n'
+
+
+def git(project: Path, *words: str) -> str:
+    who = ("-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
+    return subprocess.run(["git", *who, *words], cwd=project, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(project: Path, *found: made.Result) -> None:
+    made.write(project / "reports" / "results", *found)
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "more")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A repository with three results of a baseline on its branch `main`."""
+    (tmp_path / "baselines" / "systems" / "cpjku").mkdir(parents=True)
+    (tmp_path / "baselines" / "systems" / "cpjku" / "submission.toml").write_text(TOML)
+    (tmp_path / "submissions" / "mine").mkdir(parents=True)
+    (tmp_path / "submissions" / "mine" / "submission.toml").write_text(TOML)
+    (tmp_path / "submissions" / "mine" / "submission.py").write_text("from baselines import processes\n")
+    git(tmp_path, "init", "-q", "-b", "main")
+    commit(tmp_path, *(made.predicted("S1", 2.0, seed=seed) for seed in range(3)))
+    return tmp_path
+
+
+def regression(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "harness", "regression", *words],
+        cwd=project, env={"PYTHONPATH": str(PROJECT), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
+def test_a_change_that_changes_nothing_passes(project: Path) -> None:
+    found = regression(project, "--base", "main")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.endswith("the files here: no regression: 1 systems are as they were\n")
+
+
+def test_macs_of_the_baseline_a_dropped_split_and_a_lower_score_are_stopped_with_the_reason(project: Path) -> None:
+    git(project, "checkout", "-qb", "work")
+    results = project / "reports" / "results"
+    (results / "demo" / "cpjku" / "S1" / "split100-seed2.json").unlink()
+    worse = made.predicted("S1", 0.3, seed=0, entry_digest="edited")
+    assert worse.complexity is not None
+    dearer = worse.model_copy(update={"complexity": worse.complexity.model_copy(update={"macs": 25_000_000})})
+    made.PREDICTED[dearer.key] = made.PREDICTED[worse.key]
+    commit(project, dearer)
+    found = regression(project, "--base", "main", "--markdown", "comment.md", "--json", "report.json")
+    assert found.returncode == 1
+    comment = (project / "comment.md").read_text()
+    assert "### ❌ Regression: 3 findings" in comment
+    for words in ("every limit and every ratio refers to it", "split 100, seed 2", "beyond what locations and seeds"):
+        assert words in comment
+        assert words in found.stdout
+    report = json.loads((project / "report.json").read_text())
+    assert {one["rule"] for one in report["findings"]} == {"regression.exact", "regression.lost", "regression.drop"}
+    assert regression(project, "--base", "main", "--accept", "cpjku/S1").returncode == 0
+
+
+def test_what_landed_on_the_other_branch_since_is_not_missing_here(project: Path) -> None:
+    git(project, "checkout", "-qb", "work")
+    git(project, "checkout", "-q", "main")
+    commit(project, made.result("S9"))
+    git(project, "checkout", "-q", "work")
+    commit(project, made.result("S2"))
+    found = regression(project, "--base", "main")
+    assert found.returncode == 0
+    assert "where this left main" in found.stdout
+    assert "cpjku/S2" in found.stdout
+    assert "S9" not in found.stdout
+
+
+def test_two_revisions_are_compared_without_touching_a_file(project: Path) -> None:
+    commit(project, made.result("S2"))
+    (project / "reports" / "results" / "demo" / "cpjku" / "S2" / "split100-seed0.json").write_text("{")
+    before = git(project, "status", "--porcelain")
+    found = regression(project, "--base", "main~1", "--head", "main")
+    assert found.returncode == 0
+    assert git(project, "status", "--porcelain") == before
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--base", "nowhere"], 'There is no revision "nowhere" here.'),
+        (["--base", "main", "--results", "elsewhere"], "has no elsewhere"),
+        (["--base", "main", "--results", "submissions/new"], "main"),
+        (["--base", "main", "--accept", "nobody"], 'There is no result of "nobody"'),
+    ],
+)
+def test_what_cannot_be_compared_ends_with_two_and_a_sentence(project: Path, words: list[str], sentence: str) -> None:
+    (project / "submissions" / "new").mkdir()
+    found = regression(project, *words)
+    assert found.returncode == 2
+    assert sentence in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_outside_a_repository_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    (tmp_path / "reports" / "results").mkdir(parents=True)
+    found = regression(tmp_path, "--base", "main")
+    assert found.returncode == 2
+    assert "is in no git repository" in found.stderr
+
+
+def test_entries_are_touched_by_their_own_files_and_by_what_they_import(project: Path) -> None:
+    assert changed.entries("main", project) == []
+    (project / "submissions" / "mine" / "notes.md").write_text("new")
+    assert changed.entries("main", project) == [Path("submissions/mine")]
+    git(project, "stash", "-qu")
+    (project / "submissions" / "mine" / "submission.py").unlink()
+    assert changed.entries("main", project) == [Path("submissions/mine")]
+
+
+def test_names_from_entries_are_nothing_but_text_in_a_comment() -> None:
+    evil = Finding(
+        verdict=Verdict.REGRESSION, rule="regression.lost", track="demo", system="x/<img src=x>|`@team`",
+        what="[a](http://x)\n# big", why="*bold*",
+    )  # fmt: skip
+    text = shown.markdown(Report(base="a", head="b", findings=(evil,), unchanged=0), "nox")
+    assert "<img" not in text
+    assert r"\[a\](" in text
+    assert "@team" not in text
+    assert "\n# big" not in text
+
+
+def test_a_comment_is_never_longer_than_a_comment_may_be() -> None:
+    many = tuple(
+        Finding(verdict=verdict, rule="regression.lost", track="demo", system=f"x/S{at}", what="w" * 200)
+        for at in range(400)
+        for verdict in (Verdict.REGRESSION, Verdict.NEW)
+    )
+    text = shown.markdown(Report(base="a", head="b", findings=many, unchanged=0), "nox")
+    assert len(text) < 65_536
+    assert "more: see the JSON file" in text
+    assert text.rstrip().endswith("say why in the pull request.")
