@@ -228,6 +228,42 @@ def changed(options: argparse.Namespace, reporter: Reporter) -> bool:
     return True
 
 
+def package(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """What DCASE takes for a challenge: outputs, meta files, a zip; the inference package of 2025."""
+    from harness.packages import writing  # noqa: PLC0415 - few commands need it
+
+    asked = writing.Asked(
+        options.entry, options.track, _choice(options), _places(options), options.out, options.evaluation,
+        options.report,
+    )  # fmt: skip
+    with Nursery() as nursery:
+        written = writing.package(asked, Hands(nursery, reporter))
+    for fault in written.faults:
+        reporter.say(str(fault))
+    if options.evaluation is None:
+        reporter.say("rehearsal: its rows are of the development test clips; give --evaluation DIR for the real thing")
+    for path in filter(None, (written.archive, written.inference)):
+        reporter.say(f"written: {path}")
+    return not any(fault.severity == "error" for fault in written.faults)
+
+
+def validate(options: argparse.Namespace, reporter: Reporter) -> bool:
+    """Everything that is wrong with anybody's challenge package, by file, line and key."""
+    from harness.packages import judging  # noqa: PLC0415 - few commands need it
+
+    asked = judging.Asked(
+        options.package, options.track, _choice(options), _places(options), options.evaluation, options.entry,
+        options.inference, options.python,
+    )  # fmt: skip
+    with Nursery() as nursery:
+        faults = judging.judge(asked, Hands(nursery, reporter))
+    for fault in faults:
+        sys.stdout.write(f"{fault}\n")
+    errors = sum(fault.severity == "error" for fault in faults)
+    sys.stdout.write(f"{options.package}: {f'refused: {errors} errors' if errors else 'valid'}\n")
+    return not errors
+
+
 def rules(options: argparse.Namespace, reporter: Reporter) -> bool:
     """The rules, as Markdown on standard output."""
     from harness import rules_page  # noqa: PLC0415
@@ -250,6 +286,8 @@ def _parser() -> argparse.ArgumentParser:
     making = _verb(verbs, "new", new)
     making.add_argument("name", help="name of the new entry: letters, digits, - and _")
     making.add_argument("--into", type=Path, default=Path("submissions"), metavar="DIR")
+    _package_options(_verb(verbs, "package", package))
+    _validate_options(_verb(verbs, "validate", validate))
     _regression_options(_verb(verbs, "regression", regression))
     _base_option(_verb(verbs, "changed", changed))
     _verb(verbs, "rules", rules)
@@ -264,6 +302,33 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--track", help="name of the track (default: the one that both have results on)")
     _pages_options(two)
     return parser
+
+
+def _package_options(parser: argparse.ArgumentParser) -> None:
+    _entry_options(parser)
+    _data_options(parser)
+    parser.add_argument("--split", nargs="+", action="extend", metavar="SPLIT", help="(default: all of the edition)")
+    parser.add_argument("--evaluation", type=Path, metavar="DIR", help="the evaluation set (default: a rehearsal)")
+    parser.add_argument("--report", type=Path, metavar="PDF", help="the technical report")
+    parser.add_argument("--results", type=Path, default=Path("reports/results"), metavar="DIR")
+    parser.add_argument("--out", type=Path, default=Path("reports/packages"), metavar="DIR")
+
+
+def _validate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("package", type=Path, help="a zip, or the folder it is made of")
+    parser.add_argument("--track", default="dcase2024-task1", help="whose edition it is for (default: %(default)s)")
+    parser.add_argument("--evaluation", type=Path, metavar="DIR", help="the evaluation set: is every clip there?")
+    parser.add_argument("--entry", type=Path, metavar="DIR", help="measure what the meta files declare")
+    parser.add_argument(
+        "--system", nargs="+", action="extend", default=[], metavar="NAME", help="systems of the entry, in order"
+    )
+    parser.add_argument("--inference", type=Path, metavar="DIR", help="the inference package; its code is run")
+    parser.add_argument("--python", default=sys.executable, metavar="FILE", help="the interpreter that runs it")
+    parser.add_argument("--cache", type=Path, default=Path(".cache"), metavar="DIR")
+    parser.set_defaults(
+        split=[], seed=[], set=[], preset=None, quick=False, device="cpu", data=None, splits=None,
+        results=Path("reports/results"),
+    )  # fmt: skip
 
 
 def _base_option(parser: argparse.ArgumentParser) -> None:

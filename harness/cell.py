@@ -143,6 +143,13 @@ def exporting(ready: Ready, ground: Ground) -> Job:
     return _job("predict", ready, ground).model_copy(update={"stage": "export"})
 
 
+def predicting(ready: Ready, test: TestClips, folder: Path, ground: Ground) -> Job:
+    """The job of predicting other clips with what the cell's training gave, which lies in `folder` too."""
+    devices = test.devices if ground.track.device_revealed else None
+    changes = {"folder": folder, "test": test.place, "test_devices": devices}
+    return _job("predict", ready, ground).model_copy(update=changes)
+
+
 @contextmanager
 def alone(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Holds a folder for this process; the lock ends with the process, however it ends."""

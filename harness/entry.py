@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.util
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +13,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, field_validator, model_validator
 
-from harness.files import digest_of_files
+from harness.files import digest_of_file, digest_of_value
 from harness.grids import Grid
 from harness.outcomes import Mistake, nearest
+from harness.packages import declared
+from harness.packages.declared import Challenge
 from harness.validated import Record, plain, read_text, read_toml
 
 STUDIES = "studies"
 """The folder of an entry's studies."""
 
+SUBMISSION = "submission.toml"
 REQUIRED = ("Config", "build", "train", "predict")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """Stands in file names, so it has no slashes."""
@@ -101,6 +106,7 @@ class Submission(Record):
     presets: dict[Name, Fields] = Field(default_factory=dict)
     source_code: str | None = None
     licence: str | None = None
+    challenge: Challenge | None = None
 
     @model_validator(mode="after")
     def _with_grids(self) -> Self:
@@ -126,6 +132,12 @@ class Entry:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def submitted(self) -> tuple[str, ...]:
+        """The systems that compete, in their order: no teachers, and none that stand for a preset."""
+        every = self.submission.systems.items()
+        return tuple(name for name, one in every if one.role == "system" and not one.presets)
+
     def system(self, name: str) -> System:
         """The system called `name`, or a `Mistake` with the nearest name."""
         systems = self.submission.systems
@@ -139,14 +151,31 @@ def read(folder: Path) -> Entry:
     folder = folder.resolve()
     if not folder.is_dir():
         raise Mistake("entry.folder", f"{folder} is not a folder.", "Give the folder that holds submission.toml.")
-    submission = read_toml(folder / "submission.toml", Submission, rule="entry")
+    submission = read_toml(folder / SUBMISSION, Submission, rule="entry")
     _require_names(folder / "submission.py")
-    return Entry(folder, submission, digest_of_files(_sources(folder)))
+    return Entry(folder, submission, _digest(_sources(folder)))
+
+
+def _digest(files: Iterable[tuple[str, Path]]) -> str:
+    """SHA-256 over names and contents, less what an entry declares for a challenge."""
+    return digest_of_value(sorted((name, _digest_of(name, path)) for name, path in files))
+
+
+def _digest_of(name: str, path: Path) -> str:
+    if name != f"entry/{SUBMISSION}":
+        return digest_of_file(path)
+    kept = declared.left_out(path.read_bytes().decode("utf-8", "surrogateescape"))
+    return hashlib.sha256(kept.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def module_name(folder: Path) -> str:
+    """What an entry's module is called: saved classifiers name it, and a student's process holds its teachers' too."""
+    return f"dcase_bench_entry_{re.sub(r'[^0-9A-Za-z]', '_', folder.name)}_{digest_of_value(folder.name)[:6]}"
 
 
 def listed(folder: Path) -> Entry:
     """The entry in `folder` by what it says of itself, without a digest of its files: for lists of many entries."""
-    return Entry(folder.resolve(), read_toml(folder / "submission.toml", Submission, rule="entry"), digest="")
+    return Entry(folder.resolve(), read_toml(folder / SUBMISSION, Submission, rule="entry"), digest="")
 
 
 def _require_names(path: Path) -> None:

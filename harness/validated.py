@@ -61,7 +61,7 @@ def _sentence(location: Sequence[int | str], kind: str, message: str, model: typ
     line = _line_of(location, text)
     at = f"line {line}, " if line else ""
     if kind == "extra_forbidden":
-        return f'{at}unknown key "{key}". {nearest(str(location[-1]), _valid_names(location, model))}'
+        return f'{at}unknown key "{key}". {nearest(str(location[-1]), valid_names(location, model))}'
     if kind == "missing":
         return f'the key "{key}" is missing.'
     message = message.removeprefix("Value error, ")
@@ -87,7 +87,7 @@ def _line_of(location: Sequence[int | str], text: str) -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-def _valid_names(location: Sequence[int | str], model: type[BaseModel]) -> list[str]:
+def valid_names(location: Sequence[int | str], model: type[BaseModel]) -> list[str]:
     """Field names of the record that holds the last part of `location`."""
     current: type[BaseModel] | None = model
     parts = iter(location[:-1])

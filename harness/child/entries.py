@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import math
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,15 +15,11 @@ from pydantic import ValidationError
 
 from harness import contract
 from harness.contract import Classifier
-from harness.files import digest_of_value, find_path
+from harness.entry import module_name
+from harness.files import find_path
 from harness.job import Job
 from harness.outcomes import Mistake
 from harness.validated import misfit
-
-
-def module_name(folder: Path) -> str:
-    """What an entry's module is called: saved classifiers name it, and a student's process holds its teachers' too."""
-    return f"dcase_bench_entry_{re.sub(r'[^0-9A-Za-z]', '_', folder.name)}_{digest_of_value(folder.name)[:6]}"
 
 
 def import_entry(folder: Path) -> contract.Entry:

@@ -34,6 +34,20 @@ class Limits(Record):
     parameters: Fact[int] | None = None
 
 
+class PackageFormat(Record):
+    """What a challenge package holds.
+
+    `outputs`: endings of a system's output files, one a training split, or one without a split. `audio_prefix`: clips
+    are named with `audio/`. `meta`: whether the keys of the meta file are known. `inference`: an installable package
+    with the system is asked for.
+    """
+
+    outputs: Fact[tuple[str, ...]]
+    audio_prefix: Fact[bool]
+    meta: Fact[bool]
+    inference: Fact[bool]
+
+
 class Edition(Record):
     """One year's rules. `device_revealed`: the test clips' device ids are known to the system."""
 
@@ -46,6 +60,7 @@ class Edition(Record):
     device_revealed: Fact[bool]
     external_data: Fact[str]
     systems_per_team: Fact[int]
+    package: PackageFormat
 
 
 def names() -> list[str]:
