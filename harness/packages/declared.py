@@ -81,11 +81,19 @@ class Challenge(Record):
 
 
 def left_out(text: str) -> str:
-    """The text of a submission.toml without its tables of the challenge; the same text where it has none."""
-    kept, inside = [], False
+    """The text of a submission.toml as it would be without its tables of the challenge."""
+    kept: list[str] = []
+    gap: list[str] = []
+    inside = False
     for line in text.splitlines(keepends=True):
         table = TABLE.match(line)
-        inside = table["name"] == "challenge" if table else inside
+        if table and table["name"] == "challenge" and not inside:
+            inside = True
+            while kept and not kept[-1].strip():
+                gap.insert(0, kept.pop())
+        elif table and table["name"] != "challenge":
+            kept += gap
+            gap, inside = [], False
         if not inside:
             kept.append(line)
     return "".join(kept)

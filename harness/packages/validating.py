@@ -14,7 +14,7 @@ from harness.outcomes import Mistake
 from harness.packages import contents, meta_files, outputs
 from harness.packages.contents import Contents, Member
 from harness.packages.faults import Fault, Faults
-from harness.packages.labels import FORM, META, REPORT, Label
+from harness.packages.labels import FORM, META, REPORT, Label, name_part
 from harness.packages.meta import Block, Meta
 from harness.results import Complexity
 from harness.tracks import Track
@@ -184,7 +184,7 @@ def _about(package: _Package, system: _System, found: Meta) -> None:
         _at(package, system, ("submission", "authors"), problem, "Exactly one author has corresponding: true.")
     last = system.label.team.split("_")[0]
     names = [author.lastname for author in about.authors if author.corresponding]
-    if names and last.lower() not in names[0].lower().replace(" ", ""):
+    if names and name_part(names[0]).lower() != last.lower():
         problem = f'labels begin with "{last}", and the corresponding author is "{names[0]}".'
         _at(package, system, ("submission", "authors"), problem, "Use the last name of that author.", warning=True)
 
