@@ -115,10 +115,13 @@ def study(options: argparse.Namespace, reporter: Reporter) -> bool:
 
 
 def check(options: argparse.Namespace, reporter: Reporter) -> bool:
-    """Contract and limits, nothing trained."""
+    """Contract and limits, nothing trained: what a system costs, and the suite of the contract's rules."""
+    from harness import suite  # noqa: PLC0415 - few commands need it
+
     with Nursery() as nursery:
         hands = Hands(nursery, reporter)
-        return evaluation.check(options.entry, options.track, _choice(options), _places(options), hands)
+        systems = evaluation.checks(options.entry, options.track, _choice(options), _places(options), hands)
+    return suite.run(systems)
 
 
 def bench(options: argparse.Namespace, reporter: Reporter) -> bool:
@@ -266,10 +269,10 @@ def validate(options: argparse.Namespace, reporter: Reporter) -> bool:
 
 def rules(options: argparse.Namespace, reporter: Reporter) -> bool:
     """The rules, as Markdown on standard output."""
-    from harness import rules_page  # noqa: PLC0415
+    from harness.rules import page  # noqa: PLC0415
 
     del options, reporter
-    sys.stdout.write(rules_page.page())
+    sys.stdout.write(page.page())
     return True
 
 

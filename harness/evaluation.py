@@ -49,6 +49,12 @@ class Hands:
 
 def check(entry_folder: Path, track_name: str, choice: Choice, places: Places, hands: Hands) -> bool:
     """Checks contract and limits of the chosen systems and prints what was counted; True where all pass."""
+    systems = checks(entry_folder, track_name, choice, places, hands)
+    return all(system.check.outcome is Outcome.OK for system in systems)
+
+
+def checks(entry_folder: Path, track_name: str, choice: Choice, places: Places, hands: Hands) -> list[System]:
+    """The chosen systems and those they need, checked; prints what was counted, and why one did not pass."""
     track, _ = tracks.load(track_name)
     read = entry.read(entry_folder)
     require_writable(places.cache, "The cache folder")
@@ -62,7 +68,7 @@ def check(entry_folder: Path, track_name: str, choice: Choice, places: Places, h
         *tables.check_reasons(systems),
     ):
         hands.reporter.say(line)
-    return all(system.check.outcome is Outcome.OK for system in systems)
+    return systems
 
 
 def evaluate(

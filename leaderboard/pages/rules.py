@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness import editions
 from harness.editions import Edition
-from harness.rules import RULES
+from harness.rules import CHAPTERS, Rule
 from leaderboard import display
 from leaderboard.display import STATUSES, Statement
 from leaderboard.page import Page, Section
@@ -14,8 +14,8 @@ from leaderboard.pages import places as at
 from leaderboard.tables import Column, Field, Table
 
 LEAD = (
-    "Limits and conventions of each edition of DCASE Task 1, with where they come from, and the rules that an entry "
-    "must keep."
+    "Limits and conventions of each edition of DCASE Task 1, with where they come from, and the rules that an entry, "
+    "a challenge package and a change must keep: each with what checks it, or the mark that people look at it."
 )
 
 
@@ -30,7 +30,7 @@ def page() -> Page:
         sections=(
             *(Section(f"edition-{one.year}", one.title, statements=tuple(_facts(one))) for one in known),
             Section("statuses", "How sure the figures are", statements=statuses),
-            Section("rules", "Rules of an entry", tables=(_rules(),)),
+            *(Section(_id(title), title, tables=(_rules(title, rules),)) for title, rules in CHAPTERS.items()),
         ),
         crumbs=(("Leaderboard", at.INDEX),),
     )  # fmt: skip
@@ -46,11 +46,15 @@ def _facts(edition: Edition) -> Iterator[Statement]:
     yield from display.edition(edition)
 
 
-def _rules() -> Table:
+def _id(title: str) -> str:
+    return title.lower().replace(" ", "-")
+
+
+def _rules(title: str, rules: Sequence[Rule]) -> Table:
     columns = (
         Column("id", "Rule", number=False),
         Column("text", "What it says", number=False),
         Column("check", "Checked by", number=False),
     )
-    rows = tuple((Field(one.id), Field(one.text.replace("`", "")), Field(one.check.replace(":", "."))) for one in RULES)
-    return Table("rules", f"Rules: {len(rows)}", columns, rows, sortable=True)
+    rows = tuple((Field(one.id), Field(one.text.replace("`", "")), Field(one.checked_by)) for one in rules)
+    return Table(f"{_id(title)}-table", f"{title}: {len(rows)}", columns, rows, sortable=True)

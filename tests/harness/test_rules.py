@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from functools import reduce
 from pathlib import Path
 
 import pytest
 
-from harness import evaluation, results, rules_page
+from harness import evaluation, results
 from harness.evaluation import Hands, Places
 from harness.outcomes import Mistake
 from harness.plan import Choice
-from harness.rules import RULES, Rule
+from harness.rules import ENTRY_RULES, EVERY, PACKAGE_RULES, REGRESSION_RULES, Rule, page
 from tests import made
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -25,6 +26,13 @@ ABOUT_COMMANDS = {
     "entry.unreadable", "needs.names",
 }  # fmt: skip
 """Ids that say what is wrong with a command line or a disk, not with an entry."""
+
+ABOUT_TYPING = {
+    "package.edition", "package.declared", "package.systems", "package.split", "package.seed", "package.result",
+    "package.evaluation", "package.imports", "regression.git", "regression.revision", "regression.folder",
+    "regression.accept",
+}  # fmt: skip
+"""The same of packages and changes."""
 
 
 def broken(rule: Rule, folder: Path) -> Path:
@@ -43,7 +51,7 @@ def broken(rule: Rule, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "rule", [rule for rule in RULES if not rule.id.startswith(("stage.", "speed."))], ids=lambda rule: rule.id
+    "rule", [rule for rule in ENTRY_RULES if not rule.id.startswith(("stage.", "speed."))], ids=lambda rule: rule.id
 )
 def test_a_rule_refuses_its_bad_example(rule: Rule, tmp_path: Path, track: str, places: Places, hands: Hands) -> None:
     entry = broken(rule, tmp_path / "mine")
@@ -57,7 +65,9 @@ def test_a_rule_refuses_its_bad_example(rule: Rule, tmp_path: Path, track: str, 
     assert met == rule.id
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.id.startswith("stage.")], ids=lambda rule: rule.id)
+@pytest.mark.parametrize(
+    "rule", [rule for rule in ENTRY_RULES if rule.id.startswith("stage.")], ids=lambda rule: rule.id
+)
 def test_the_bad_examples_about_stages_are_walked_among_the_bad_entries(rule: Rule) -> None:
     lines = [line.strip() for line in rule.example.splitlines()[1:]]
     assert all(
@@ -68,11 +78,14 @@ def test_the_bad_examples_about_stages_are_walked_among_the_bad_entries(rule: Ru
 def test_rules_about_speed_are_met_by_attacks() -> None:
     met = (PROJECT / "tests/harness/throughput/test_attacks.py").read_text()
     met += (PROJECT / "tests/harness/throughput/test_honesty.py").read_text()
-    assert [rule.id for rule in RULES if rule.id.startswith("speed.") and f'"{rule.id}"' not in met] == []
+    assert [rule.id for rule in ENTRY_RULES if rule.id.startswith("speed.") and f'"{rule.id}"' not in met] == []
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_the_check_of_a_rule_exists(rule: Rule) -> None:
+@pytest.mark.parametrize("rule", EVERY, ids=lambda rule: rule.id)
+def test_a_rule_has_a_check_that_exists_or_the_mark_that_people_look_at_it(rule: Rule) -> None:
+    if rule.by_review:
+        assert rule.id.startswith("review.")
+        return
     module, _, function = rule.check.partition(":")
     assert callable(reduce(getattr, function.split("."), importlib.import_module(module)))
 
@@ -81,7 +94,7 @@ def ids_in_the_code() -> set[str]:
     """Every string in harness/ that looks like the id of a rule about entries."""
     found = set()
     for path in (PROJECT / "harness").rglob("*.py"):
-        if path.name not in {"rules.py", "rules_page.py"}:
+        if path.name not in {"entries.py", "page.py"}:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     top, dot, rest = node.value.partition(".")
@@ -91,12 +104,29 @@ def ids_in_the_code() -> set[str]:
 
 
 def test_every_refusal_of_an_entry_stands_in_the_rules() -> None:
-    ids = [rule.id for rule in RULES]
+    ids = [rule.id for rule in ENTRY_RULES]
     assert len(set(ids)) == len(ids)
     assert ids_in_the_code() - ABOUT_COMMANDS - set(ids) == set()
 
 
 def test_the_page_of_rules_is_the_one_that_is_made_from_them() -> None:
-    made_now = rules_page.page()
+    made_now = page.page()
     assert (PROJECT / "docs/rules.md").read_text() == made_now, "run: python -m harness rules > docs/rules.md"
-    assert all(f"### {rule.id}\n\n{rule.text}" in made_now for rule in RULES)
+    assert all(f"### {rule.id}\n\n{rule.text}" in made_now for rule in EVERY)
+
+
+@pytest.mark.parametrize(
+    ("folder", "top", "rules"),
+    [("packages", "package", PACKAGE_RULES), ("regression", "regression", REGRESSION_RULES)],
+    ids=["packages", "regression"],
+)
+def test_every_id_of_a_message_stands_in_the_rules_and_the_other_way_round(
+    folder: str, top: str, rules: tuple[Rule, ...]
+) -> None:
+    text = "\n".join(path.read_text() for path in (PROJECT / "harness" / folder).rglob("*.py"))
+    used = set(re.findall(rf'"({top}\.[a-z_]+)"', text))
+    assert {rule.id for rule in rules} == used - ABOUT_TYPING
+
+
+def test_no_two_rules_have_one_id() -> None:
+    assert len({rule.id for rule in EVERY}) == len(EVERY)

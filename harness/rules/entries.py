@@ -1,28 +1,10 @@
-"""The rules that an entry must keep: each with an id, one text, one check and one bad example.
-
-`docs/rules.md` is made from this file (`python -m harness rules`). A refusal carries the id of the rule it is about.
-"""
+"""The rules that an entry must keep, and what the harness can check of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from harness.rules.rule import Rule
 
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule. `check` is the function that refuses (module:function); `example` breaks it.
-
-    An example is what one would write in `submission.py` in place of the template's function of the same name, or in
-    `submission.toml` where it starts with a bracket or a key.
-    """
-
-    id: str
-    text: str
-    check: str
-    example: str
-
-
-RULES: tuple[Rule, ...] = (
+ENTRY_RULES: tuple[Rule, ...] = (
     Rule(
         "entry.fields",
         "`submission.toml` has the known keys with values of their types, and no others.",

@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 from harness import editions
 from harness.complexity.operators import OPERATORS, Kind
-from harness.rules import RULES, Rule
+from harness.rules import CHAPTERS, ENTRY_RULES, Rule
 
 HEAD = """# Rules
 
@@ -70,7 +70,7 @@ TITLES = {
 
 def page() -> str:
     """The whole page as Markdown."""
-    return "\n".join([HEAD, _limits(), "## The rules\n", *map(_rule, RULES), "## Operators\n", *_operators()])
+    return "\n".join([HEAD, _limits(), *_chapters(), "## Operators\n", *_operators()])
 
 
 def _limits() -> str:
@@ -83,10 +83,21 @@ def _limits() -> str:
     return f"## Limits\n\n{table}\n\nIn 2022 every number is held as one byte. A figure at the limit passes.\n"
 
 
+def _chapters() -> Iterator[str]:
+    for title, rules in CHAPTERS.items():
+        yield f"## {title}\n"
+        yield from map(_rule if rules is ENTRY_RULES else _short, rules)
+
+
+def _short(rule: Rule) -> str:
+    checked = f"Checked by `{rule.checked_by}`" if not rule.by_review else "By review"
+    return f"### {rule.id}\n\n{rule.text}\n\n{checked}. Breaks it: {rule.example.rstrip('.')}.\n"
+
+
 def _rule(rule: Rule) -> str:
     language = "toml" if rule.example.startswith(("[", "titel")) else "python"
-    check = rule.check.replace(":", ".")
-    return f"### {rule.id}\n\n{rule.text}\n\nChecked by `{check}`. Breaks it:\n\n```{language}\n{rule.example}\n```\n"
+    head = f"### {rule.id}\n\n{rule.text}\n\nChecked by `{rule.checked_by}`. Breaks it:\n\n"
+    return f"{head}```{language}\n{rule.example}\n```\n"
 
 
 def _operators() -> Iterator[str]:
