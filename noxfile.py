@@ -96,6 +96,58 @@ def analyse(session: nox.Session) -> None:
 
 
 @nox.session
+def package(session: nox.Session) -> None:
+    """What DCASE takes for a challenge: nox -s package -- ENTRY --track T --data DIR [--evaluation DIR]."""
+    install(session)
+    session.run("python", "-m", "harness", "package", *session.posargs)
+
+
+@nox.session
+def validate(session: nox.Session) -> None:
+    """What is wrong with anybody's challenge package: nox -s validate -- PACKAGE --track T."""
+    install(session)
+    session.run("python", "-m", "harness", "validate", *session.posargs)
+
+
+@nox.session
+def regression(session: nox.Session) -> None:
+    """What a change does to results that are there: nox -s regression -- --base REF."""
+    install(session)
+    session.run("python", "-m", "harness", "regression", *session.posargs)
+
+
+@nox.session(name="pull-request")
+def pull_request(session: nox.Session) -> None:
+    """What CI does with a pull request: check and evaluate what it touches, then compare: -- --base REF [...]."""
+    if "--base" not in session.posargs[:-1]:
+        session.error("Say what to compare with: nox -s pull-request -- --base main")
+    install(session)
+    base = session.posargs[session.posargs.index("--base") + 1]
+    found = str(session.run("python", "-m", "harness", "changed", "--base", base, silent=True))
+    failed = [verb for entry in found.split() for verb in ("check", "evaluate") if not _runs(session, verb, entry)]
+    session.run("python", "-m", "harness", "regression", *session.posargs)
+    if failed:
+        session.error(f"{len(failed)} commands failed: see above.")
+
+
+def _runs(session: nox.Session, verb: str, entry: str) -> bool:
+    """Whether a command on an entry ends well; a failure is kept for the end, so that the comparison is still made."""
+    quick = ("--quick",) if verb == "evaluate" else ()
+    try:
+        session.run("python", "-m", "harness", verb, entry, *quick)
+    except nox.command.CommandFailed:
+        return False
+    return True
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation as pages, into reports/docs; any broken link ends it."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "docs"))
+    session.run("zensical", "build", "--strict")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Every test, two at a time, and those of clocks by themselves: nox -s tests [-- pytest options]."""
     install(session, "tests")
@@ -158,6 +210,8 @@ def lint(session: nox.Session) -> None:
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
 
 
 @nox.session

@@ -11,6 +11,7 @@ import pytest
 
 from harness.regression import changed, shown
 from harness.regression.findings import Finding, Report, Verdict
+from harness.throughput import timing
 from tests.leaderboard import made
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -127,8 +128,19 @@ def test_entries_are_touched_by_their_own_files_and_by_what_they_import(project:
     (project / "submissions" / "mine" / "notes.md").write_text("new")
     assert changed.entries("main", project) == [Path("submissions/mine")]
     git(project, "stash", "-qu")
+    (project / "harness").mkdir()
+    (project / "harness" / "plan.py").write_text("")
+    reference = project / changed.REFERENCE
+    reference.mkdir()
+    (reference / "submission.toml").write_text(TOML)
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "a harness")
+    assert changed.entries("HEAD", project) == []
+    (project / "harness" / "plan.py").write_text("VERSION = 2")
+    assert changed.entries("HEAD", project) == [changed.REFERENCE]
+    assert timing.BASELINE == PROJECT / changed.REFERENCE
     (project / "submissions" / "mine" / "submission.py").unlink()
-    assert changed.entries("main", project) == [Path("submissions/mine")]
+    assert Path("submissions/mine") in changed.entries("HEAD", project)
 
 
 def test_names_from_entries_are_nothing_but_text_in_a_comment() -> None:
