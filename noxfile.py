@@ -124,17 +124,18 @@ def pull_request(session: nox.Session) -> None:
     install(session)
     base = session.posargs[session.posargs.index("--base") + 1]
     found = str(session.run("python", "-m", "harness", "changed", "--base", base, silent=True))
-    failed = [verb for entry in found.split() for verb in ("check", "evaluate") if not _runs(session, verb, entry)]
+    touched = [line.split() for line in found.splitlines()]
+    failed = [verb for entry in touched for verb in ("check", "evaluate") if not _runs(session, verb, *entry)]
     session.run("python", "-m", "harness", "regression", *session.posargs)
     if failed:
         session.error(f"{len(failed)} commands failed: see above.")
 
 
-def _runs(session: nox.Session, verb: str, entry: str) -> bool:
+def _runs(session: nox.Session, verb: str, entry: str, track: str) -> bool:
     """Whether a command on an entry ends well; a failure is kept for the end, so that the comparison is still made."""
     quick = ("--quick",) if verb == "evaluate" else ()
     try:
-        session.run("python", "-m", "harness", verb, entry, *quick)
+        session.run("python", "-m", "harness", verb, entry, "--track", track, *quick)
     except nox.command.CommandFailed:
         return False
     return True

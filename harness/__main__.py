@@ -222,12 +222,12 @@ def regression(options: argparse.Namespace, reporter: Reporter) -> Status:
 
 
 def changed(options: argparse.Namespace, reporter: Reporter) -> bool:
-    """Folders of the entries that a change touches, a line each."""
+    """Folders of the entries that a change touches, each with the track to try it on without data."""
     from harness.regression import changed as touched  # noqa: PLC0415 - few commands need git
 
     del reporter
     for folder in touched.entries(options.base, Path.cwd()):
-        sys.stdout.write(f"{folder.as_posix()}\n")
+        sys.stdout.write(f"{folder.as_posix()} {touched.demo_track(folder)}\n")
     return True
 
 

@@ -1,10 +1,10 @@
-"""Which entries a change touches: their own files, or the `baselines` modules that they import."""
+"""Which entries a change touches, by their own files or by modules of `baselines`; and where they can be tried."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from harness import entry
+from harness import entry, tracks
 from harness.outcomes import Mistake
 from harness.regression import revisions
 
@@ -12,6 +12,20 @@ REFERENCE = Path("baselines/systems/dcase2024")
 """What every speed is a ratio to: touched whenever the harness is, so that what it counts is seen to be the same."""
 
 FOLDERS = ("submissions", "baselines/systems")
+
+
+DEMO = "demo"
+"""The track of entries that name no other one whose data are made on the spot."""
+
+
+def demo_track(folder: Path) -> str:
+    """The first track that an entry names whose data need no download."""
+    try:
+        named = entry.listed(folder).submission.tracks
+    except Mistake:
+        return DEMO
+    known = (name for name in named if name in tracks.names())
+    return next((name for name in known if tracks.load(name)[0].dataset == DEMO), DEMO)
 
 
 def entries(base: str, project: Path) -> list[Path]:

@@ -86,7 +86,7 @@ def test_the_tutorial_can_be_followed_word_for_word(tmp_path: Path, cache: Path)
         )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         walked.append(verb)
-    assert walked == ["new", "check", "evaluate", "evaluate", "compare"]
+    assert walked == ["new", "check", "evaluate", "compare", "evaluate"]
     assert (tmp_path / "reports" / "site" / "demo" / "index.html").is_file()
 
 

@@ -11,7 +11,7 @@ from harness.outcomes import Mistake
 from tests import made
 
 EDITIONS = ["dcase2022", "dcase2023", "dcase2024", "dcase2025"]
-TRACKS = ["dcase2022-task1", "dcase2023-task1", "dcase2024-task1", "dcase2025-task1", "demo"]
+TRACKS = ["dcase2022-task1", "dcase2023-task1", "dcase2024-task1", "dcase2025-task1", "demo", "demo-2025"]
 OFFICIAL_ORDER = (
     "airport", "bus", "metro", "metro_station", "park",
     "public_square", "shopping_mall", "street_pedestrian", "street_traffic", "tram",
@@ -70,7 +70,7 @@ def test_zero_weights_count_in_every_edition(name: str) -> None:
 
 def test_only_2025_reveals_the_device_of_a_test_clip() -> None:
     assert [name for name in EDITIONS if editions.load(name).device_revealed.value] == ["dcase2025"]
-    assert [name for name in TRACKS if tracks.load(name)[0].device_revealed] == ["dcase2025-task1"]
+    assert [name for name in TRACKS if tracks.load(name)[0].device_revealed] == ["dcase2025-task1", "demo-2025"]
 
 
 def test_what_no_stored_copy_confirms_stays_unconfirmed() -> None:
@@ -137,7 +137,7 @@ def test_the_track_of_studies_is_that_of_2023_without_its_limits() -> None:
 def test_official_tracks_take_the_paper_s_preset() -> None:
     presets = {name: tracks.load(name)[0].preset for name in tracks.names()}
     assert presets == {
-        **dict.fromkeys(TRACKS, "paper"), "demo": "demo", "scene10-mobile": "small", "tau2022": "paper",
+        **dict.fromkeys(TRACKS, "paper"), "demo": "demo", "demo-2025": "demo", "scene10-mobile": "small", "tau2022": "paper",
         "esc10": "esc50", "esc10-folds-1-4": "small", "esc50": "esc50", "speech-commands-v2": "speech-commands",
         **{name: name for name in TAGS},
     }  # fmt: skip
@@ -155,7 +155,7 @@ def test_a_track_has_the_name_of_its_file_and_the_rules_of_its_year(name: str) -
     track, folder = tracks.load(name)
     assert (track.name, folder) == (name, tracks.FOLDER.resolve())
     assert track.rules is not None
-    assert track.rules.name == ("dcase2024" if name == "demo" else name.removesuffix("-task1"))
+    assert track.rules.name == {"demo": "dcase2024", "demo-2025": "dcase2025"}.get(name, name.removesuffix("-task1"))
 
 
 @pytest.mark.parametrize("name", TRACKS)

@@ -143,6 +143,12 @@ def test_entries_are_touched_by_their_own_files_and_by_what_they_import(project:
     assert Path("submissions/mine") in changed.entries("HEAD", project)
 
 
+def test_an_entry_is_tried_on_the_first_track_it_names_that_needs_no_data() -> None:
+    assert changed.demo_track(PROJECT / "baselines/systems/dcase2025") == "demo-2025"
+    assert changed.demo_track(PROJECT / "baselines/systems/dcase2024") == "demo"
+    assert changed.demo_track(PROJECT / "nowhere") == "demo"
+
+
 def test_names_from_entries_are_nothing_but_text_in_a_comment() -> None:
     evil = Finding(
         verdict=Verdict.REGRESSION, rule="regression.lost", track="demo", system="x/<img src=x>|`@team`",
