@@ -26,6 +26,22 @@ def lost(before: Side, now: Side) -> Iterator[Finding]:
         yield from _speeds(system, here)
 
 
+def failed(before: Side, now: Side) -> Iterator[Finding]:
+    """A finding for each way in which a system's newest runs failed, where the other side does not know of them."""
+    for key, here in now.systems.items():
+        known = before.systems.get(key)
+        told: dict[str, list[str]] = {}
+        for place, result in here.failures.items():
+            gone = known is not None and place in known.cells and place not in here.cells  # told as lost
+            if not gone and (known is None or place not in known.failures):
+                told.setdefault(_reason(result), []).append(f"split {place[0]}, seed {place[1]}")
+        for reason, places in told.items():
+            yield Finding(
+                verdict=Verdict.REGRESSION, rule="regression.failed", track=here.track, system=here.name,
+                what=f"the newest run of {', '.join(places)}", now="failed", why=reason,
+            )  # fmt: skip
+
+
 def unreadable(before: Side, now: Side) -> Iterator[Finding]:
     """Records that are none: of this side a regression, of the other one the reason why nothing is compared."""
     known = {one.path.relative_to(before.folder) for one in before.damaged}
@@ -69,10 +85,14 @@ def _cells(system: System, here: System) -> Iterator[Finding]:
 def _why(here: System, cells: list[Result]) -> str:
     """How the cells failed where somebody tried them."""
     failed = [here.failures.get((one.identity.split, one.identity.seed)) for one in cells]
-    reason = next((one for one in failed if one is not None and one.reason is not None), None)
-    if reason is None or reason.reason is None:
-        return REMEDY
-    return f"{reason.outcome}: {reason.reason.problem} [{reason.reason.rule}]"
+    return next((_reason(one) for one in failed if one is not None), REMEDY)
+
+
+def _reason(result: Result) -> str:
+    """How a run ended, in its own words."""
+    if result.reason is None:
+        return str(result.outcome)
+    return f"{result.outcome}: {result.reason.problem} [{result.reason.rule}]"
 
 
 def _parts(system: System, cell: Cell, here: Cell) -> Iterator[Finding]:

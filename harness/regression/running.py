@@ -45,7 +45,7 @@ def compare(asked: Asked) -> Report:
 
 def findings(before: Side, now: Side, references: Collection[str]) -> list[Finding]:
     """All findings between two sides; `references` are the baselines, by the names of their entries."""
-    found = [*lost.unreadable(before, now), *lost.lost(before, now)]
+    found = [*lost.unreadable(before, now), *lost.lost(before, now), *lost.failed(before, now)]
     for key, system in before.systems.items():
         here = now.systems.get(key)
         if here is not None:

@@ -12,6 +12,12 @@ REGRESSION_RULES: tuple[Rule, ...] = (
         "a JSON that was deleted",
     ),
     Rule(
+        "regression.failed",
+        "What is run does not fail: neither what had a score, which stays, nor what is new.",
+        "harness.regression.lost:failed",
+        "a network that is over the limit now",
+    ),
+    Rule(
         "regression.unreadable",
         "Every record of results can be read.",
         "harness.regression.lost:unreadable",

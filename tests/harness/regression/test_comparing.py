@@ -71,6 +71,22 @@ def test_a_lost_score_says_how_the_last_try_failed(both: tuple[Path, Path]) -> N
     assert one.why == f"over_limit: {made.OVER.problem} [limits.macs]"
 
 
+def test_a_run_that_fails_is_told_though_its_earlier_score_stays_and_for_new_systems_too(
+    both: tuple[Path, Path],
+) -> None:
+    before, now = both
+    for folder in both:
+        written(folder, made.result("S1"), made.failure("S0"))
+    written(now, made.failure("S1"), made.failure("S1", split="50"), made.failure("S2"))
+    found = [one for one in compared(before, now) if one.verdict is Verdict.REGRESSION]
+    assert [(one.system, one.what) for one in found] == [
+        ("cpjku/S1", "the newest run of split 100, seed 0, split 50, seed 0"),
+        ("cpjku/S2", "the newest run of split 100, seed 0"),
+    ]
+    assert {one.rule for one in found} == {"regression.failed"}
+    assert found[0].why == f"over_limit: {made.OVER.problem} [limits.macs]"
+
+
 def test_sums_and_speeds_may_not_vanish(both: tuple[Path, Path]) -> None:
     before, now = both
     one = made.predicted("S1", 1.0)
