@@ -137,7 +137,8 @@ def test_the_track_of_studies_is_that_of_2023_without_its_limits() -> None:
 def test_official_tracks_take_the_paper_s_preset() -> None:
     presets = {name: tracks.load(name)[0].preset for name in tracks.names()}
     assert presets == {
-        **dict.fromkeys(TRACKS, "paper"), "demo": "demo", "demo-2025": "demo", "scene10-mobile": "small", "tau2022": "paper",
+        **dict.fromkeys(TRACKS, "paper"), "demo": "demo", "demo-2025": "demo", "scene10-mobile": "small",
+        "tau2022": "paper",
         "esc10": "esc50", "esc10-folds-1-4": "small", "esc50": "esc50", "speech-commands-v2": "speech-commands",
         **{name: name for name in TAGS},
     }  # fmt: skip
