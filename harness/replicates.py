@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from harness.blocks import UNREADABLE, Blocks
 from harness.multilabel import Drawn, drawn_precisions
-from harness.statistics import Resamples
+from harness.statistics.resampling import Resamples
 
 REPLICATES = ".draws.npy"
 """Ending of the file beside a result."""

@@ -7,18 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from harness.statistics import (
-    Bools,
-    Crossing,
-    Difference,
-    Estimate,
-    Few,
-    Measure,
-    Sample,
-    Standing,
-    crossings,
-    standings,
-)
+from harness.statistics.crossings import Crossing, crossings
+from harness.statistics.estimates import Difference, Estimate, Few, Sample
+from harness.statistics.resampling import Bools, Measure
+from harness.statistics.standings import Standing, standings
 from leaderboard import ranking
 from leaderboard.boards import Board
 from leaderboard.material import Material

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness import replicates
 from harness.blocks import Blocks
-from harness.statistics import Drawn, Sample
+from harness.statistics.estimates import Drawn, Sample
 from leaderboard.boards import Board
 from leaderboard.tested import Cells, Tested, list_of
 

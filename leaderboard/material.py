@@ -11,18 +11,8 @@ from numpy.typing import NDArray
 from harness import results
 from harness.blocks import Blocks, Sums
 from harness.scoring import CALIBRATION_BINS
-from harness.statistics import (
-    REMEMBERED,
-    RESAMPLES,
-    Bools,
-    Drawn,
-    Floats,
-    Measure,
-    Resamples,
-    Sample,
-    scored,
-    scored_of,
-)
+from harness.statistics.estimates import Drawn, Floats, Sample
+from harness.statistics.resampling import REMEMBERED, RESAMPLES, Bools, Measure, Resamples, scored, scored_of
 from leaderboard.boards import Board
 from leaderboard.label_material import LabelMaterial
 from leaderboard.tested import Cells, Tested, list_of

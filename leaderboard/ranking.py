@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.statistics import Sample
+from harness.statistics.estimates import Sample
 from harness.tracks import Ranking
 from leaderboard.rows import Cost, Row
 

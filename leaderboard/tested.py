@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.blocks import Blocks
-from harness.statistics import Resamples, Sample
+from harness.statistics.estimates import Sample
+from harness.statistics.resampling import Resamples
 from leaderboard.boards import Board
 from leaderboard.rows import Cell, Row
 

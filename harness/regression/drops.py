@@ -22,7 +22,9 @@ from harness.blocks import Blocks, Sums
 from harness.regression.findings import Finding, Verdict
 from harness.regression.sides import Cell, Side, System
 from harness.scoring import Scores
-from harness.statistics import Difference, Few, Floats, Resamples, holm, student
+from harness.statistics.estimates import Difference, Few, Floats, student
+from harness.statistics.resampling import Resamples
+from harness.statistics.standings import holm
 
 RULE = "regression.drop"
 

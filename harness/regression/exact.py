@@ -11,7 +11,7 @@ from harness.blocks import Blocks, Sums
 from harness.regression.findings import Finding, Verdict
 from harness.regression.sides import Cell, Side, System
 from harness.scoring import Scores
-from harness.statistics import scored
+from harness.statistics.resampling import scored
 
 QUANTITIES = {
     "parameters": "parameters",

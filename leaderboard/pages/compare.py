@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.blocks import UNREADABLE, opened
-from harness.statistics import Crossing, Difference, McNemar, mcnemar
+from harness.statistics.crossings import Crossing
+from harness.statistics.estimates import Difference
+from harness.statistics.mcnemar import McNemar, mcnemar
 from leaderboard import charts, display, measures
 from leaderboard.boards import Board
 from leaderboard.display import Statement

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.statistics import Difference, Estimate
+from harness.statistics.estimates import Difference, Estimate
 from harness.throughput.speed import Ratio
 from leaderboard import display, speeds
 from leaderboard.rows import Mean, Row

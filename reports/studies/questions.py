@@ -13,7 +13,8 @@ from pathlib import Path
 from tabulate import tabulate
 
 from harness import tracks
-from harness.statistics import Difference, Measure, Sample
+from harness.statistics.estimates import Difference, Sample
+from harness.statistics.resampling import Measure
 from leaderboard import display, pairs, printed, site
 from leaderboard.boards import boards
 from leaderboard.material import Material, material

@@ -19,19 +19,11 @@ from scipy import stats
 
 from harness import scoring
 from harness.blocks import Blocks, Sums
-from harness.statistics import (
-    Crossing,
-    Difference,
-    Few,
-    Resamples,
-    Sample,
-    Standing,
-    crossings,
-    holm,
-    interval,
-    mcnemar,
-    standings,
-)
+from harness.statistics.crossings import Crossing, crossings
+from harness.statistics.estimates import Difference, Few, Sample, interval
+from harness.statistics.mcnemar import mcnemar
+from harness.statistics.resampling import Resamples
+from harness.statistics.standings import Standing, holm, standings
 
 Draws = np.ndarray
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.blocks import Blocks, Sums
 from harness.regression.sides import Cell, Side, System
-from harness.statistics import scored
+from harness.statistics.resampling import scored
 from tests.leaderboard.made import result, scores
 
 CLIPS, LOCATIONS, CLASSES = 29_680, 146, 10
