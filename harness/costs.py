@@ -18,13 +18,16 @@ def training_macs(one: Cell) -> int | None:
     """Multiply-accumulates of the cell's own training; None where its check or its `Config` does not tell.
 
     Epochs, batches and teaching are read as `baselines.training.Recipe` and `baselines.distillation.Distillation` call
-    them: an own `Config` with other names is not foretold. A system that has the `network_of` another one, or
-    is the `ensemble_of` its runs, trains nothing. Frontends, patchout and scoring are left out.
+    them: an own `Config` with other names is not foretold. Epochs that the entry's `figures` tell stand before these. A
+    system that has the `network_of` another one, or is the `ensemble_of` its runs, trains nothing. Frontends, patchout
+    and scoring are left out.
     """
     config: dict[str, Any] = one.system.check.config or {}
     if config.get("network_of") or config.get("ensemble_of"):
         return 0
-    found, epochs = one.system.check.complexity, config.get("epochs")
+    found = one.system.check.complexity
+    told = one.system.check.figures.get("epochs")
+    epochs = config.get("epochs") if told is None else int(told)
     if found is None or not isinstance(epochs, int):
         return None
     clips = 0 if one.rows is None else len(one.rows)

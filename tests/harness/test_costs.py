@@ -13,7 +13,7 @@ from harness import costs
 def cell(macs: int | None, clips: int, *teachers: Any, **config: Any) -> Any:
     """As much of a cell as its cost depends on."""
     complexity = None if macs is None else SimpleNamespace(macs=macs)
-    check = SimpleNamespace(complexity=complexity, config=config)
+    check = SimpleNamespace(complexity=complexity, config=config, figures=config.pop("figures", {}))
     named = tuple((str(number), one) for number, one in enumerate(teachers))
     return SimpleNamespace(system=SimpleNamespace(check=check), rows=range(clips), teachers=named)
 
@@ -30,6 +30,7 @@ TEACHERS = (cell(70, 0), cell(30, 0))
         (cell(10, 100, *TEACHERS, epochs=5), 3 * 10 * 500),
         (cell(10, 100, *TEACHERS, epochs=5, distillation={"teaching": "consistent"}), 3 * 10 * 500 + 100 * 500),
         (cell(10, 100, *TEACHERS, epochs=5, distillation={"teaching": "offline"}), 3 * 10 * 500 + 100 * 100),
+        (cell(10, 100, epochs=5, figures={"epochs": 60}), 3 * 10 * 6000),
         (cell(10, 0, epochs=5), 0),
         (cell(10, 100, cell(10, 100), epochs=5, network_of="another"), 0),
         (cell(30, 100, cell(10, 100), epochs=5, ensemble_of="another"), 0),
