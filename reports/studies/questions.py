@@ -1,6 +1,6 @@
 """Questions to results: two systems on the same test clips, as Markdown, beside what a paper printed.
 
-Intervals and p-values are those of the leaderboard: locations and seeds drawn anew, paired (docs/leaderboard.md).
+Intervals and p-values are those of the leaderboard: locations and seeds drawn anew, paired (docs/statistics.md).
 """
 
 from __future__ import annotations
