@@ -33,7 +33,7 @@ VERDICTS = {
     "slows_the_baseline": {"speed.meddling"},
     "starts_processes": {"speed.processes"},
     "takes_its_time": {"speed.time"},
-    "works_in_a_thread": {"speed.answers", "speed.impossible"},
+    "works_in_a_thread": {"speed.answers", "speed.impossible", "speed.known"},
 }
 """The rule that each meets; "" where it is timed and its figures are those of the honest one."""
 
