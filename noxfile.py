@@ -123,12 +123,10 @@ def pull_request(session: nox.Session) -> None:
         session.error("Say what to compare with: nox -s pull-request -- --base main")
     install(session)
     base = session.posargs[session.posargs.index("--base") + 1]
-    found = str(session.run("python", "-m", "harness", "changed", "--base", base, silent=True))
-    touched = [line.split() for line in found.splitlines()]
-    failed = [verb for entry in touched for verb in ("check", "evaluate") if not _runs(session, verb, *entry)]
-    session.run("python", "-m", "harness", "regression", *session.posargs)
-    if failed:
-        session.error(f"{len(failed)} commands failed: see above.")
+    found = str(session.run("python", "-m", "harness", "changed", "--base", base, silent=True, stderr=None))
+    touched = [line.rsplit(maxsplit=1) for line in found.splitlines()]
+    failed = [f"{verb} {one[0]}" for one in touched for verb in ("check", "evaluate") if not _runs(session, verb, *one)]
+    session.run("python", "-m", "harness", "regression", *session.posargs, *(["--failed", *failed] if failed else []))
 
 
 def _runs(session: nox.Session, verb: str, entry: str, track: str) -> bool:

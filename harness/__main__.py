@@ -205,7 +205,9 @@ def regression(options: argparse.Namespace, reporter: Reporter) -> Status:
     from harness.regression import shown  # noqa: PLC0415
 
     try:
-        asked = comparing.Asked(options.base, options.results, options.head, tuple(options.accept))
+        asked = comparing.Asked(
+            options.base, options.results, options.head, tuple(options.accept), tuple(options.failed)
+        )
         report = comparing.compare(asked)
     except Mistake as mistake:
         reporter.say(f"error: could not compare: {mistake}")
@@ -344,6 +346,9 @@ def _regression_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, default=Path("reports/results"), metavar="DIR")
     parser.add_argument(
         "--accept", nargs="+", action="extend", default=[], metavar="NAME", help="ENTRY or ENTRY/SYSTEM: meant so"
+    )
+    parser.add_argument(
+        "--failed", nargs="+", action="extend", default=[], metavar="COMMAND", help="what failed before: 'check ENTRY'"
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="the report for a pull request")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the report for programs")

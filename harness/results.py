@@ -295,6 +295,8 @@ def read(path: Path) -> Result | Damaged:
             return Result.model_validate_json(json.dumps(migrations.migrated(found)))
         except ValidationError as error:
             wrong = error
+        except (TypeError, LookupError, AttributeError, ValueError):
+            return Damaged(path, f"is no result of schema {version}")
     first = wrong.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     return Damaged(path, f"is no result of schema {SCHEMA_VERSION} ({where or 'the whole file'}: {first['msg']})")

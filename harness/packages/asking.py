@@ -124,7 +124,20 @@ def _asked(module: Module, python: str, seconds: float, clips: Sequence[tuple[st
             last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
             return f"failed: {last[:300]}."
         found: dict[str, Any] = json.loads(answers.read_text())
-        return found
+        return _misshapen(found, len(clips)) or found
+
+
+def _misshapen(answer: Mapping[str, Any], clips: int) -> str | None:
+    """Why an answer is none: what `predict` returned is not a row of numbers a file, with names of classes."""
+    order = answer["class_order"]
+    if not all(isinstance(name, str) for name in order):
+        return "returns classes that are no names."
+    wanted = {"logits": len(DEVICES), "by_device": len(DEVICES), "clips": clips}
+    for key, count in wanted.items():
+        rows = answer[key]
+        if len(rows) != count or any(len(row) != len(order) for row in rows):
+            return f"does not return {len(order)} logits for each file."
+    return None
 
 
 def _answers(file: str, answer: Mapping[str, Any], track: Track) -> Iterator[Fault]:
@@ -134,11 +147,11 @@ def _answers(file: str, answer: Mapping[str, Any], track: Track) -> Iterator[Fau
         problem = f"predict names the classes {', '.join(map(str, answer['class_order']))}."
         yield Fault(rule, file, problem, f"Wanted: {', '.join(track.labels)}.")
     for device, logits, own in zip(DEVICES, answer["logits"], answer["by_device"], strict=True):
-        if len(logits) != len(track.labels) or not all(math.isfinite(one) for one in logits):
+        if len(logits) != len(track.labels) or not all(math.isfinite(one) for one in (*logits, *own)):
             problem = f"predict returns no {len(track.labels)} finite logits for device {device}."
             yield Fault(rule, file, problem, "Return one tensor of logits a file.")
             return
-        if len(own) != len(logits) or np.abs(_centred(logits) - _centred(own)).max() > LOGIT_ROOM:
+        if np.abs(_centred(logits) - _centred(own)).max() > LOGIT_ROOM:
             problem = f"get_model_for_device is not what predict runs for device {device}: their logits differ."
             yield Fault("package.complexity", file, problem, "Count what predicts.")
             return

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
 from harness.outcomes import Mistake
@@ -70,7 +71,15 @@ class Contents:
             assert member.inside is not None  # noqa: S101
             with self.archive.open(member.inside) as stream:
                 content = stream.read(largest + 1)
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        except (
+            OSError,
+            EOFError,
+            zipfile.BadZipFile,
+            zlib.error,
+            LZMAError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             self._fault("package.damaged", member.name, f"cannot be read ({error}).", "Make the package again.")
             return None
         if len(content) > largest:
@@ -110,7 +119,9 @@ class Contents:
     def _list_folder(self) -> None:
         for path in sorted(self.place.rglob("*")):
             name = path.relative_to(self.place).as_posix()
-            if path.is_symlink():
+            if _shown(name) != name:
+                self._fault("package.path", _shown(name), "has letters in its name that are none.", "Rename it.")
+            elif path.is_symlink():
                 self._fault("package.link", name, "is a link.", "Put the file itself there.")
             elif path.is_file():
                 self.members[name] = Member(name, path.stat().st_size, path=path)
@@ -127,10 +138,13 @@ class Contents:
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             problem = f"{self.place} is no zip archive that can be read ({error})."
             raise Mistake("package.zip", problem, "Give a folder, or a .zip that opens.") from None
-        if len(inside) > MOST_FILES or sum(one.file_size for one in inside) > MOST_BYTES:
+        if len(inside) > MOST_FILES:
+            self._fault("package.size", "", f"holds {len(inside):,} files.", f"At most {MOST_FILES:,} are taken.")
+            return
+        if sum(one.file_size for one in inside) > MOST_BYTES:
             largest = max(inside, key=lambda one: one.file_size)
-            problem = f"is said to hold {largest.file_size:,} bytes; the {len(inside):,} files together are too large."
-            self._fault("package.size", largest.filename, problem, f"At most {MOST_BYTES:,} bytes are taken.")
+            problem = f"is said to hold {largest.file_size:,} bytes; all files together are too large."
+            self._fault("package.size", _shown(largest.filename), problem, f"At most {MOST_BYTES:,} bytes are taken.")
             return
         for one in inside:
             why = _forbidden(one)
@@ -143,8 +157,8 @@ class Contents:
 
 
 def _shown(name: str) -> str:
-    """A name without what a terminal would obey."""
-    return re.sub(r"[\x00-\x1f\x7f]", "?", name)
+    """A name without what a terminal would obey, or cannot show."""
+    return re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "?", name)
 
 
 def _forbidden(one: zipfile.ZipInfo) -> str | None:
@@ -165,5 +179,6 @@ def _forbidden(one: zipfile.ZipInfo) -> str | None:
 def without_noise(members: dict[str, Member]) -> Iterator[Member]:
     """The files that somebody put there, without those that desktops leave behind."""
     for member in members.values():
-        if "__MACOSX" not in member.name and member.base not in {".DS_Store", "Thumbs.db"}:
+        left_behind = "__MACOSX" in member.name or member.base.startswith("._")
+        if not left_behind and member.base not in {".DS_Store", "Thumbs.db"}:
             yield member

@@ -6,6 +6,7 @@ They decide no number: they are left out of the entry's digest, and editing them
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -15,7 +16,7 @@ from harness.validated import Record
 Text = Annotated[str, Field(min_length=1)]
 Tags = tuple[Text, ...]
 
-TABLE = re.compile(r"^\s*\[+\s*(?P<name>[A-Za-z0-9_-]+)")
+TABLE = re.compile(r"""^\s*\[+\s*["']?(?P<name>[A-Za-z0-9_-]+)""")
 
 
 class Affiliation(Record):
@@ -81,7 +82,21 @@ class Challenge(Record):
 
 
 def left_out(text: str) -> str:
-    """The text of a submission.toml as it would be without its tables of the challenge."""
+    """The text of a submission.toml as it would be without its tables of the challenge.
+
+    The whole text where it is no TOML, or says in some other way than in tables of its own what it declares: editing
+    that trains again.
+    """
+    kept = _without_tables(text)
+    try:
+        whole, rest = tomllib.loads(text), tomllib.loads(kept)
+    except tomllib.TOMLDecodeError:
+        return text
+    return kept if {key: value for key, value in whole.items() if key != "challenge"} == rest else text
+
+
+def _without_tables(text: str) -> str:
+    """The lines outside the challenge's tables; without the comments and empty lines right above the first of them."""
     kept: list[str] = []
     gap: list[str] = []
     inside = False
@@ -89,10 +104,10 @@ def left_out(text: str) -> str:
         table = TABLE.match(line)
         if table and table["name"] == "challenge" and not inside:
             inside = True
-            while kept and not kept[-1].strip():
+            while kept and (not kept[-1].strip() or kept[-1].lstrip().startswith("#")):
                 gap.insert(0, kept.pop())
-        elif table and table["name"] != "challenge":
-            kept += gap
+        elif table and table["name"] != "challenge" and inside:
+            kept += [line for line in gap if not line.strip()]
             gap, inside = [], False
         if not inside:
             kept.append(line)

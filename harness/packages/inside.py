@@ -31,11 +31,15 @@ def asked(folder: str, name: str, questions: dict[str, Any]) -> dict[str, Any]:
     found = module.predict([file for file, _ in clips], [device for _, device in clips])[0] if clips else []
     return {
         "class_order": list(order),
-        "logits": [one.tolist() for one in logits],
-        "by_device": [one.tolist() for one in own],
+        "logits": [_row(one).tolist() for one in logits],
+        "by_device": [_row(one).tolist() for one in own],
         "costs": costs,
-        "clips": [torch.softmax(one.double(), dim=-1).tolist() for one in found],
+        "clips": [torch.softmax(_row(one), dim=0).tolist() for one in found],
     }
+
+
+def _row(logits: Any) -> torch.Tensor:  # noqa: ANN401 - what somebody's module returned
+    return torch.as_tensor(logits).detach().reshape(-1).double()
 
 
 @torch.inference_mode()

@@ -6,7 +6,25 @@ import re
 from dataclasses import dataclass
 
 FORM = "<Lastname>_<institute>_task1_<number>"
-GRAMMAR = re.compile(r"^(?P<name>[A-Z][A-Za-z-]*)_(?P<institute>[A-Za-z0-9-]+)_task1_(?P<index>[1-9])$")
+GRAMMAR = re.compile(r"(?P<name>[A-Z][A-Za-z0-9-]*)_(?P<institute>[A-Za-z0-9-]+)_task1_(?P<index>[1-9])")
+LETTERS = str.maketrans(
+    {
+        "ł": "l",
+        "Ł": "L",
+        "ø": "o",
+        "Ø": "O",
+        "ß": "ss",
+        "đ": "d",
+        "Đ": "D",
+        "æ": "ae",
+        "Æ": "Ae",
+        "œ": "oe",
+        "\u0131": "i",
+    }
+    | {"þ": "th", "Þ": "Th", "ð": "d"}
+)
+"""Letters that are no letter with an accent."""
+
 META = ".meta.yaml"
 REPORT = ".technical_report.pdf"
 
@@ -24,7 +42,7 @@ class Label:
     @classmethod
     def parse(cls, text: str) -> Label | None:
         """The label that is written so; None where it is none."""
-        found = GRAMMAR.match(text)
+        found = GRAMMAR.fullmatch(text)
         return cls(f"{found['name']}_{found['institute']}_task1", int(found["index"])) if found else None
 
     @property
@@ -43,8 +61,8 @@ class Label:
 
 
 def name_part(text: str) -> str:
-    """A last name or an institute in letters that a label takes; empty where nothing is left."""
+    """A last name or an institute in letters that labels and names of Python modules take; empty where none is left."""
     import unicodedata  # noqa: PLC0415 - a table of some size
 
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9-]", "", plain)
+    plain = unicodedata.normalize("NFKD", text.translate(LETTERS)).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]", "", plain)

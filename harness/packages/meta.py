@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StrictInt, create_model
+from pydantic import Field, StrictBool, create_model
 
 from harness.complexity.limits import held_bytes
 from harness.editions import Edition
@@ -21,7 +21,10 @@ from harness.results import Result
 from harness.scoring import ClassScore, PartScore, Scores
 from harness.validated import Record
 
-Words = str | None
+Words = str | int | float | None
+"""What a template leaves open: a rate may be written 32000 or 32kHz."""
+
+Count = Annotated[int, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 SPLIT = "output."
@@ -70,9 +73,9 @@ class Tagged(Record):
 class Cost(Record):
     """Bytes of the weights, their number, and multiply-accumulates of one clip, as the organisers count."""
 
-    total_model_size: Annotated[StrictInt, Field(ge=0)]
-    total_parameters: Annotated[StrictInt, Field(ge=0)]
-    macs: Annotated[StrictInt, Field(ge=0)]
+    total_model_size: Count
+    total_parameters: Count
+    macs: Count
 
 
 class External(Record):
@@ -101,8 +104,8 @@ class Block(Record):
     """Scores on the development test set."""
 
     overall: Pair
-    class_wise: dict[str, Pair]
-    device_wise: dict[str, Pair]
+    class_wise: dict[str, Pair] | None
+    device_wise: dict[str, Pair] | None
 
 
 class Meta(Record):

@@ -34,7 +34,7 @@ def read(content: str, file: str, edition: Edition, faults: Faults) -> Meta | No
     except ValidationError as error:
         for item in error.errors():
             faults.add(_misfit(item["loc"], item["type"], item["msg"], file, lines, edition))
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         faults.add(Fault("package.yaml", file, f"holds a value that cannot be read ({error}).", "Correct it."))
     return None
 

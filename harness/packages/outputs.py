@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 
-from harness.packages.faults import Fault, Faults
+from harness.packages.faults import MOST, Fault, Faults
 
 FIRST = ("filename", "scene_label")
 PREFIX = "audio/"
 SUM_ROOM = 0.01
+HINTS = 3
+"""Unknown clips for which the nearest known one is looked for: that takes a while in long lists."""
+
 TIE_ROOM = 1e-9
 """Two probabilities as near as this are equal: either class may be the chosen one."""
 
@@ -82,12 +85,16 @@ class Reading:
     def require(self, clips: Collection[str]) -> None:
         """Adds a fault for each clip that has no row, and for each row of a clip that is none of these."""
         known = {name.removeprefix(PREFIX) for name in clips}
-        for name, number in self.names.items():
-            if name not in known:
-                near = get_close_matches(name, known, n=1) if len(known) < 5_000 else []
-                hint = f'Did you mean "{near[0]}"?' if near else "Use the evaluation list of this edition."
-                self._fault("package.clips", number, f'"{name}" is no clip of the evaluation list.', hint)
-        for name in sorted(known - self.names.keys()):
+        unknown = [(name, number) for name, number in self.names.items() if name not in known]
+        missing = sorted(known - self.names.keys())
+        if max(len(missing), len(unknown)) > MOST:
+            problem = f"{len(missing):,} clips are missing, and {len(unknown):,} rows are of no clip of the list."
+            self._fault("package.clips", None, problem, "Use the evaluation list of this edition.")
+        for at, (name, number) in enumerate(unknown[:MOST]):
+            near = get_close_matches(name, known, n=1) if at < HINTS and len(known) < 5_000 else []
+            hint = f'Did you mean "{near[0]}"?' if near else "Use the evaluation list of this edition."
+            self._fault("package.clips", number, f'"{name}" is no clip of the evaluation list.', hint)
+        for name in missing[:MOST]:
             self._fault("package.clips", None, f'the clip "{name}" is missing.', "Write a row for it.")
 
     def _fault(self, rule: str, line: int | None, problem: str, remedy: str) -> None:
@@ -101,7 +108,7 @@ class Reading:
             self._fault("package.lines", text[: text.index("\r")].count("\n") + 1, "holds a CR.", "Write LF line ends.")
 
     def _header(self, line: str) -> bool:
-        """Whether the header names the twelve columns; the classes may stand in another order."""
+        """Whether rows can be read by the header: classes in another order are a fault, and do not hinder that."""
         columns = tuple(line.split("\t"))
         wanted = (*FIRST, *self.labels)
         if columns[:2] == FIRST and sorted(columns[2:]) == sorted(self.labels):

@@ -83,7 +83,7 @@ def validate(
     _same_clips(package, systems)
     _report(package, systems)
     _modules(package)
-    if not package.files.members:
+    if not package.files.members and not faults.found:
         package.fault("package.empty", "", "there is nothing in it.", f"It has a folder {FORM} a system.")
     return faults.ordered()
 
@@ -98,7 +98,9 @@ def _systems(package: _Package) -> list[_System]:
         text = one.base.removesuffix(META)
         label = Label.parse(text) if one.base.endswith(META) else None
         if label is None:
-            package.fault("package.names", one.name, "is no name of a meta file.", f"Call it {FORM}{META}{_near(one)}.")
+            meant = one.base.endswith((META, ".meta.yml")) or Label.parse(one.folder) is not None
+            remedy = f"Call it {FORM}{META}{_near(one)}."
+            package.fault("package.names", one.name, "is no name of a meta file.", remedy, warning=not meant)
             continue
         if str(label) in found:
             package.fault("package.names", one.name, f"is a second meta file of {label}.", "Keep one.")
@@ -144,6 +146,11 @@ def _assign(package: _Package, one: Member, systems: dict[str, _System]) -> None
             if one.base == system.label.output(ending):
                 if ending in system.outputs:
                     package.fault("package.names", one.name, "is there twice.", "Keep one.")
+                elif Path(one.name).parent != Path(system.meta.name).parent:
+                    place = Path(system.meta.name).parent.as_posix()
+                    package.fault(
+                        "package.names", one.name, "lies elsewhere.", f"Put it into {place}/, beside its meta file."
+                    )
                 system.outputs.setdefault(ending, one)
                 return
         if one.base.startswith(f"{name}."):
@@ -158,6 +165,10 @@ def _require_numbers(package: _Package, systems: Sequence[_System]) -> None:
     teams = {system.label.team for system in systems}
     if len(teams) > 1:
         package.fault("package.names", "", f"labels are of {len(teams)} teams: {', '.join(sorted(teams))}.", "Use one.")
+    numbers = [system.label.index for system in systems]
+    if numbers and numbers != list(range(1, len(numbers) + 1)):
+        problem = f"systems are numbered {', '.join(map(str, numbers))}."
+        package.fault("package.names", "", problem, "Number them from 1 on, if none is missing.", warning=True)
     most = package.edition.systems_per_team.value
     for system in systems:
         if system.label.index > most:
@@ -203,8 +214,16 @@ def _cost(package: _Package, system: _System, found: Meta) -> None:
         if value > limit:
             problem = f"is {value:,} {unit}; {limit:,} are allowed."
             _at(package, system, (*place, key), problem, "Make the system smaller.", rule="package.limits")
+    for key in ("total_model_size", "total_parameters", "macs"):
+        if getattr(cost, key) == 0:
+            remedy = "Write what the network costs."
+            _at(package, system, (*place, key), "is 0.", remedy, rule="package.complexity")
     most = 8 * cost.total_parameters
-    if cost.total_parameters and not cost.total_parameters / 8 <= cost.total_model_size <= most:
+    if (
+        cost.total_parameters
+        and cost.total_model_size
+        and not cost.total_parameters / 8 <= cost.total_model_size <= most
+    ):
         problem = f"{cost.total_model_size:,} bytes are no size of {cost.total_parameters:,} parameters."
         remedy = "Bytes are parameters times bits by 8."
         _at(package, system, (*place, "total_model_size"), problem, remedy, rule="package.complexity")
@@ -223,8 +242,22 @@ def _scores(package: _Package, system: _System, found: Meta) -> None:
         if block is None:
             _at(package, system, place, "has no results.", "Partial results are allowed; complete them.", warning=True)
             continue
-        _parts(package, system, (*place, "class_wise"), block.class_wise, package.track.labels, "label")
-        _parts(package, system, (*place, "device_wise"), block.device_wise, sorted(devices), "device")
+        if block.overall.accuracy is None:
+            problem = "says nothing of its accuracy."
+            _at(
+                package,
+                system,
+                (*place, "overall"),
+                problem,
+                "Partial results are allowed; complete them.",
+                warning=True,
+            )
+        for key, found_of, names, what in (
+            ("class_wise", block.class_wise, package.track.labels, "label"),
+            ("device_wise", block.device_wise, sorted(devices), "device"),
+        ):
+            if found_of is not None:
+                _parts(package, system, (*place, key), found_of, names, what)
 
 
 def _parts(
@@ -255,7 +288,9 @@ def _at(
 
 
 def _as_measured(package: _Package, system: _System, found: Meta, measured: Complexity) -> None:
-    """What is declared is what the entry measures."""
+    """What is declared is what the entry measures; of an edition with inference packages, what these cost decides."""
+    if package.edition.package.inference.value:
+        return
     cost = found.system.complexity
     size = held_bytes(measured, package.edition)
     pairs = (
@@ -264,8 +299,6 @@ def _as_measured(package: _Package, system: _System, found: Meta, measured: Comp
         ("macs", cost.macs, (measured.official_macs, measured.macs)),
     )
     for key, declared, counts in pairs:
-        if key == "total_parameters" and measured.bytes_by_device:
-            continue  # a network for each device: what one has, an inference package tells
         if declared not in counts:
             problem = f"is {declared:,}; the entry measures {counts[0]:,}."
             place = ("system", "complexity", key)
@@ -312,7 +345,7 @@ def _report(package: _Package, systems: Sequence[_System]) -> None:
 
 
 def _modules(package: _Package) -> None:
-    """Modules of an inference package define the four functions; what they do is for `--run` to find out."""
+    """Modules of an inference package define the four functions; what they do is for `--inference` to find out."""
     if not package.edition.package.inference.value:
         return
     for member in contents.without_noise(package.files.members):

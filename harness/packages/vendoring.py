@@ -7,6 +7,7 @@ process under one name. Anything else of this project that an entry imports cann
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import packages_distributions, version
@@ -56,7 +57,7 @@ def turned(text: str, root: str, shown: str) -> str:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] in OURS:
             _require_allowed(node.module or "", [alias.name for alias in node.names], shown, node.lineno)
-            _turn(lines, node.lineno, node.col_offset, f"from {node.module}", f"from {root}.{node.module}")
+            _turn(lines, node.lineno, node.col_offset, f"from {node.module}", f"from {root}.{node.module}", shown)
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split(".")[0] not in OURS:
@@ -65,15 +66,20 @@ def turned(text: str, root: str, shown: str) -> str:
                 if alias.asname is None or len(node.names) > 1:
                     problem = f"{shown}, line {node.lineno}: import {alias.name} cannot be taken along."
                     raise Mistake("package.imports", problem, f"Write: from … import …, or import {alias.name} as ….")
-                _turn(lines, node.lineno, node.col_offset, f"import {alias.name}", f"import {root}.{alias.name}")
+                _turn(lines, node.lineno, node.col_offset, f"import {alias.name}", f"import {root}.{alias.name}", shown)
     return "\n".join(lines)
 
 
-def _turn(lines: list[str], line: int, column: int, old: str, new: str) -> None:
+def _turn(lines: list[str], line: int, column: int, old: str, new: str, shown: str) -> None:
     """Replaces what stands at a place that the parser named; columns count bytes."""
     encoded = lines[line - 1].encode()
     head, tail = encoded[:column].decode(), encoded[column:].decode()
-    lines[line - 1] = head + tail.replace(old, new, 1)
+    written = re.escape(old).replace(r"\ ", r"\s+")
+    turned_tail, count = re.subn(rf"\A{written}\b", new, tail, count=1)
+    if not count:
+        problem = f"{shown}, line {line}: this import is written over several lines before its name."
+        raise Mistake("package.imports", problem, "Write its first words on one line.")
+    lines[line - 1] = head + turned_tail
 
 
 def _require_allowed(module: str, names: Iterable[str], shown: str, line: int) -> None:

@@ -15,7 +15,7 @@ from harness.entry import Entry
 from harness.evaluation import Hands, Places
 from harness.files import require_writable
 from harness.job import TRAINED
-from harness.outcomes import Mistake
+from harness.outcomes import Mistake, nearest
 from harness.packages import asking, inference, meta, meta_files, outputs, predicting, validating
 from harness.packages.declared import Challenge
 from harness.packages.faults import Fault
@@ -98,6 +98,10 @@ def _known(asked: Asked) -> _Package:
     if challenge is None:
         problem = f"{read.name} declares nothing for a challenge package."
         raise Mistake("package.declared", problem, DECLARE)
+    unknown = sorted(set(challenge.systems) - set(read.submission.systems))
+    if unknown:
+        problem = f"[challenge.systems.{unknown[0]}] is of no system of {read.name}."
+        raise Mistake("package.declared", problem, nearest(unknown[0], read.submission.systems))
     one = challenge.corresponding
     last, institute = name_part(one.last_name), name_part(one.affiliation.abbreviation)
     team = f"{last[:1].upper()}{last[1:]}_{institute}_task1"

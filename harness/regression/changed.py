@@ -11,6 +11,9 @@ from harness.regression import revisions
 REFERENCE = Path("baselines/systems/dcase2024")
 """What every speed is a ratio to: touched whenever the harness is, so that what it counts is seen to be the same."""
 
+HARNESS = ("harness", "pyproject.toml")
+"""What all entries are run by."""
+
 FOLDERS = ("submissions", "baselines/systems")
 
 
@@ -35,20 +38,35 @@ def entries(base: str, project: Path) -> list[Path]:
     """
     repo = revisions.repository(project)
     root = Path(str(repo.working_tree_dir)).resolve()
-    commit = revisions.base(repo, base).commit
-    touched = {str(root / name) for diff in commit.diff(None) for name in (diff.a_path, diff.b_path) if name}
-    touched |= {str(root / name) for name in repo.untracked_files}
+    touched = {root / name for name in revisions.touched(repo, revisions.base(repo, base).commit, None)}
     every = [path.parent for folder in FOLDERS for path in sorted((root / folder).glob("[!_]*/submission.toml"))]
-    harness = any(Path(name).is_relative_to(root / "harness") for name in touched)
-    found = [folder.relative_to(root) for folder in every]
-    return [one for one in found if _touches(touched, root / one) or (harness and one == REFERENCE)]
+    shared = any(path.is_relative_to(root / name) for path in touched for name in HARNESS)
+    found = {one for one in every if _touches(touched, one, root) or (shared and one == root / REFERENCE)}
+    while more := {one for one in every if one not in found and _needs(one) & found}:
+        found |= more
+    return [one.relative_to(root) for one in every if one in found]
 
 
-def _touches(files: set[str], folder: Path) -> bool:
-    """Whether one of the files lies in the entry's folder, or is imported from there."""
-    if any(Path(name).is_relative_to(folder) for name in files):
+def _touches(files: set[Path], folder: Path, root: Path) -> bool:
+    """Whether one of the files lies in the entry's folder, or is imported from there.
+
+    A module of `baselines` that is gone is imported by nobody any more, or by entries that no longer run: all count.
+    """
+    if any(path.is_relative_to(folder) for path in files):
+        return True
+    gone = (path for path in files if path.suffix == ".py" and not path.exists())
+    if any(path.is_relative_to(root / "baselines") and not path.is_relative_to(root / FOLDERS[1]) for path in gone):
         return True
     try:
-        return any(str(path.resolve()) in files for _, path in entry.baselines_of(sorted(folder.rglob("*.py"))))
+        return any(path.resolve() in files for _, path in entry.baselines_of(sorted(folder.rglob("*.py"))))
     except Mistake:
         return True
+
+
+def _needs(folder: Path) -> set[Path]:
+    """Folders of the entries whose systems those of this one learn from."""
+    try:
+        systems = entry.listed(folder).submission.systems.values()
+    except Mistake:
+        return set()
+    return {(folder / need.entry).resolve() for one in systems for need in one.needs if need.entry}

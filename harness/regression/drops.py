@@ -142,11 +142,20 @@ def _one_list(cells: Iterable[Cell], split: str) -> str:
 
 
 def _pooled(systems: Iterable[System]) -> Spread:
-    """The variance over seeds within all splits of some systems that have several."""
+    """The variance over seeds within all splits of some systems that have several.
+
+    Systems whose seeds all score the same draw nothing from them and say nothing of others; trainings that several
+    systems share count once.
+    """
     squares, freedom = 0.0, 0
+    known: set[frozenset[str]] = set()
     for system in systems:
         for cells in system.by_split().values():
             values = np.array([cell.main for cell in cells])
+            weights = frozenset(cell.result.digests.weights or str(cell.path) for cell in cells)
+            if np.ptp(values) == 0 or weights in known:
+                continue
+            known.add(weights)
             squares += float(((values - values.mean()) ** 2).sum())
             freedom += len(values) - 1
     return Spread(squares / freedom, freedom) if freedom else NOTHING

@@ -71,10 +71,10 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def accepted(findings: Iterable[Finding], names: Sequence[str]) -> list[Finding]:
-    """The findings, regressions of systems that are named (ENTRY or ENTRY/SYSTEM) being accepted ones."""
+    """The findings; those that stop something are accepted where they are of what is named: ENTRY or ENTRY/SYSTEM."""
     found = []
     for one in findings:
         named = one.system in names or one.system.split("/")[0] in names
-        stays = one.verdict is not Verdict.REGRESSION or not named
+        stays = one.verdict not in (Verdict.REGRESSION, Verdict.NOT_COMPARED) or not named
         found.append(one if stays else one.model_copy(update={"verdict": Verdict.ACCEPTED}))
     return found

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.regression import sides
+import numpy as np
+
+from harness.blocks import Blocks
 from harness.regression.findings import Finding, Verdict
 from harness.regression.sides import Cell, Side, System
 from harness.results import Result
@@ -19,11 +21,33 @@ def lost(before: Side, now: Side) -> Iterator[Finding]:
     """A finding for each thing that only `before` has; where a whole system or split is gone, one for all of it."""
     for key, system in before.systems.items():
         here = now.systems.get(key)
+        if here is None and not system.cells and not system.speeds:
+            continue  # it never had anything but failures
         if here is None:
             yield _gone(system, "the system", f"{len(system.cells)} cells, {len(system.speeds)} speeds")
             continue
         yield from _cells(system, here)
         yield from _speeds(system, here)
+
+
+def clips(before: Side, now: Side) -> Iterator[Finding]:
+    """A finding for each list of test clips that can no longer be read, or says other things under its old name."""
+    for path in sorted(before.folder.glob("*/clips-*.npz")):
+        known = Blocks.read(path)
+        place = path.relative_to(before.folder)
+        here = Blocks.read(now.folder / place)
+        if known is None or (here is not None and _alike(known, here)):
+            continue
+        yield Finding(
+            verdict=Verdict.REGRESSION, rule=RULE, track=place.parts[0], system="", what=place.name,
+            before=f"{len(known.of_clip):,} clips", now="other clips" if here else "gone", why=REMEDY,
+        )  # fmt: skip
+
+
+def _alike(one: Blocks, other: Blocks) -> bool:
+    same = one.locations == other.locations and one.devices == other.devices and len(one) == len(other)
+    arrays = ("location", "label", "device", "of_clip", "labels_of_clip")
+    return same and all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
 
 
 def failed(before: Side, now: Side) -> Iterator[Finding]:
@@ -33,8 +57,13 @@ def failed(before: Side, now: Side) -> Iterator[Finding]:
         told: dict[str, list[str]] = {}
         for place, result in here.failures.items():
             gone = known is not None and place in known.cells and place not in here.cells  # told as lost
-            if not gone and (known is None or place not in known.failures):
+            other = known.failures.get(place) if known is not None else None
+            if not gone and (other is None or _reason(other) != _reason(result)):
                 told.setdefault(_reason(result), []).append(f"split {place[0]}, seed {place[1]}")
+        for one in here.failed_speeds:
+            if known is None or one.hardware not in {other.hardware for other in known.failed_speeds}:
+                why = f"{one.reason.problem} [{one.reason.rule}]" if one.reason else str(one.outcome)
+                told.setdefault(why, []).append(f"its speed on {one.hardware}")
         for reason, places in told.items():
             yield Finding(
                 verdict=Verdict.REGRESSION, rule="regression.failed", track=here.track, system=here.name,
@@ -102,11 +131,11 @@ def _parts(system: System, cell: Cell, here: Cell) -> Iterator[Finding]:
         gone = [name for name in names if name not in _rows(here.result).get(what, ())]
         if gone:
             yield _gone(system, f"{where}: {what} {', '.join(gone)}", f"{len(names)} rows")
+    if cell.result.official and not here.result.official:
+        because = "; ".join(here.result.unofficial_because)
+        yield _gone(system, f"{where}: its official standing", "official", because or REMEDY)
     if cell.result.complexity is not None and here.result.complexity is None:
         yield _gone(system, f"{where}: what it costs", "parameters, bytes, MACs")
-    missing = [ending for ending in sides.beside(cell) if not here.path.with_suffix(ending).is_file()]
-    if missing:
-        yield _gone(system, f"{where}: {' and '.join(missing)}", "what statistics need of its predictions")
 
 
 def _rows(result: Result) -> dict[str, tuple[str, ...]]:
@@ -122,7 +151,12 @@ def _rows(result: Result) -> dict[str, tuple[str, ...]]:
 
 def _speeds(system: System, now: System) -> Iterator[Finding]:
     here = Path()  # names alone are compared
-    left = {one.path(here) for one in now.speeds}
+    left = {one.path(here): one for one in now.speeds}
     for one in system.speeds:
         if one.path(here) not in left:
             yield _gone(system, f"speed on {one.hardware}", f"{one.sittings} sittings")
+            continue
+        own = left[one.path(here)]
+        for name in ("one", "batch", "network"):
+            if getattr(one, name) is not None and getattr(own, name) is None:
+                yield _gone(system, f"speed on {one.hardware}: {name}", f"{one.sittings} sittings")

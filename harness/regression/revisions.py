@@ -40,15 +40,21 @@ def repository(folder: Path) -> Repo:
         raise Mistake("regression.git", problem, "Run this in a clone of the project.") from None
 
 
-def base(repo: Repo, name: str) -> Revision:
-    """Where what is here left `name`: what landed there since then is no change of ours."""
+def base(repo: Repo, name: str, head: Commit | None = None) -> Revision:
+    """Where `head`, or what is here, left `name`: what landed there since then is no change of ours.
+
+    Raises `Mistake` where there is no such revision, or a shallow clone does not reach back to where they parted.
+    """
     from git import GitError  # noqa: PLC0415
 
     given = revision(repo, name)
     try:
-        common = repo.merge_base(given.commit, repo.head.commit)
+        common = repo.merge_base(given.commit, head or repo.head.commit)
     except (GitError, ValueError):
         common = []
+    if not common and (Path(repo.common_dir) / "shallow").is_file():
+        problem = f"This clone is shallow and does not reach back to where it left {name}."
+        raise Mistake("regression.revision", problem, "Fetch the whole history: git fetch --unshallow.")
     if not common or common[0] is None or common[0] == given.commit:
         return given
     return Revision(common[0], f"{common[0].hexsha[:9]} (where this left {name})")
@@ -65,13 +71,27 @@ def revision(repo: Repo, name: str) -> Revision:
     return Revision(commit, f"{name} ({commit.hexsha[:9]})")
 
 
+def touched(repo: Repo, before: Commit, head: Commit | None) -> set[str]:
+    """Paths in the repository that differ between a commit and another one, or the files as they lie here."""
+    found = {name for diff in before.diff(head) for name in (diff.a_path, diff.b_path) if name}
+    return found if head is not None else found | set(repo.untracked_files)
+
+
+def names_in(commit: Commit, folder: str) -> set[str]:
+    """The folders that a commit has in `folder`; none where it has no such folder."""
+    try:
+        return {Path(str(one.path)).name for one in (commit.tree / folder).trees}
+    except KeyError:
+        return set()
+
+
 @contextmanager
 def folder_of(found: Revision, repo: Repo, folder: Path) -> Iterator[Path]:
     """The files that a revision has in `folder`, in one that is gone after the block.
 
     Raises `Mistake` where the folder is outside the repository, or the revision has nothing there.
     """
-    from git import Blob  # noqa: PLC0415
+    from git import Blob, Tree  # noqa: PLC0415
 
     root = Path(str(repo.working_tree_dir)).resolve()
     if not folder.resolve().is_relative_to(root):
@@ -83,6 +103,8 @@ def folder_of(found: Revision, repo: Repo, folder: Path) -> Iterator[Path]:
     except KeyError:
         problem = f"{found.name} has no {inside}."
         raise Mistake("regression.folder", problem, "Give a revision that has results.") from None
+    if not isinstance(tree, Tree):
+        raise Mistake("regression.folder", f"{inside} is no folder in {found.name}.", "Give the folder of the results.")
     with TemporaryDirectory(prefix="dcase-bench-base-") as place:
         for one in tree.traverse():
             if isinstance(one, Blob) and one.mode != LINK:

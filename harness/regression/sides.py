@@ -48,6 +48,7 @@ class System:
     cells: dict[Place, Cell] = field(default_factory=dict)
     failures: dict[Place, Result] = field(default_factory=dict)
     speeds: list[Speed] = field(default_factory=list)
+    failed_speeds: list[Speed] = field(default_factory=list)
 
     @property
     def entry(self) -> str:
@@ -101,6 +102,10 @@ def read(folder: Path) -> Side:
             damaged.append(timed)
         elif timed.outcome is Outcome.OK:
             system(timed.subject.track, name_of(timed.subject)).speeds.append(timed)
+    for path in sorted(folder.rglob(f"{results.SPEED_PREFIX}*.failure.json")):
+        failed = speed.read(path)
+        if isinstance(failed, Speed):
+            system(failed.subject.track, name_of(failed.subject)).failed_speeds.append(failed)
     return Side(folder, systems, tuple(damaged))
 
 

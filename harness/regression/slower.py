@@ -30,7 +30,10 @@ def slower(before: Side, now: Side) -> Iterator[Finding]:
 def _finding(one: Compared, track: str, name: str) -> Finding:
     change = one.change
     surely = change is not None and one.verdict == "slower" and change.high is not None and change.high < LEAST
-    verdict = Verdict.REGRESSION if surely else Verdict.BETTER if one.verdict == "faster" else Verdict.CHANGED
+    if one.verdict == comparing.OTHER_TERMS:
+        verdict = Verdict.NOT_COMPARED
+    else:
+        verdict = Verdict.REGRESSION if surely else Verdict.BETTER if one.verdict == "faster" else Verdict.CHANGED
     asked = "one clip" if one.batch == 1 else f"batches of {one.batch}"
     shown = f"{report.shown(change)[0]} times ({report.shown(change)[1]})" if change else ""
     before, now = (f"{report.shown(ratio)[0]} times the baseline" for ratio in (one.before, one.now))

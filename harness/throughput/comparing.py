@@ -12,6 +12,8 @@ from harness.throughput import ratios, speed
 from harness.throughput.report import Row, shown
 from harness.throughput.speed import Figures, Ratio, Speed
 
+OTHER_TERMS = "timed on other terms, not judged"
+
 COMPARED = ("system", "clips", "before", "now", "now / before", "95 % interval", "verdict")
 
 
@@ -92,7 +94,7 @@ def _judged(now: Speed, before: Speed, one: Figures, other: Figures) -> tuple[Ra
     if before.hardware != now.hardware:
         return None, f"other hardware, not judged: {before.hardware}"
     if before.baseline != now.baseline or one.batch != other.batch:
-        return None, "timed on other terms, not judged"
+        return None, OTHER_TERMS
     if min(len(one.ratios), len(other.ratios)) < 2:
         return None, "too few sittings to judge"
     return ratios.changed(other.ratios, one.ratios)

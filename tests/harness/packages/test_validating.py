@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from harness.outcomes import Mistake
 from harness.packages import outputs, validating
 from harness.packages.faults import Fault, Faults
+from harness.packages.labels import Label
 from tests.harness.packages import made
 from tests.harness.packages.made import BROKEN, META, OUTPUT, Broken
 from tests.leaderboard.made import result
@@ -71,6 +74,72 @@ def test_a_name_that_was_meant_otherwise_is_suggested(tmp_path: Path) -> None:
     remedies = " ".join(one.remedy for one in faults(folder))
     assert f"Did you mean {OUTPUT.rpartition('/')[2]}?" in remedies
     assert 'Did you mean "total_parameters"?' in remedies
+
+
+def test_what_real_packages_write_is_taken(tmp_path: Path) -> None:
+    """Teams with digits, one more folder around, whole numbers with a point, rates as numbers, parts left out."""
+    folder = made.package(tmp_path / "package", systems=1)
+    text = (folder / META).read_text()
+    text = text.replace("total_parameters: 61148", "total_parameters: 61148.0").replace("32kHz", "32000")
+    text = text.replace("null", "!!null")
+    head, _, tail = text.partition("      class_wise:")
+    text = f"{head}      class_wise: !!null\n      device_wise{tail.partition('      device_wise')[2]}"
+    (folder / META).write_text(text.replace("\n", "\r\n"))
+    (folder / made.FIRST / "._x.csv").write_text("left behind")
+    (folder / made.FIRST).rename(folder / "x")
+    (folder / "task1").mkdir()
+    (folder / "x").rename(folder / "task1" / made.FIRST)
+    assert faults(folder) == []
+    assert Label.parse("AI4EDGE_IPL_task1_2") == Label("AI4EDGE_IPL_task1", 2)
+    assert Label.parse("Lovelace_AS_task1_1\n") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("total_model_size: 122296", "total_model_size: 0"), ("macs: 29419156", "macs: 0")]
+)
+def test_a_cost_of_nothing_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    folder = made.package(tmp_path / "package", systems=1)
+    made.edited(META, old, new)(folder)
+    assert [one.rule for one in faults(folder)] == ["package.complexity"]
+
+
+def test_an_output_in_another_system_s_folder_is_refused(tmp_path: Path) -> None:
+    folder = made.package(tmp_path / "package")
+    (folder / OUTPUT).rename(folder / f"{made.TEAM}_2" / Path(OUTPUT).name)
+    assert any("lies elsewhere" in one.problem for one in faults(folder))
+
+
+def test_a_gap_in_the_numbers_and_another_yaml_file_are_warnings(tmp_path: Path) -> None:
+    folder = made.package(tmp_path / "package", systems=3)
+    shutil.rmtree(folder / f"{made.TEAM}_2")
+    (folder / "environment.yaml").write_text("a: 1")
+    assert [one.severity for one in faults(folder)] == ["warning", "warning"]
+
+
+def test_a_list_of_other_clips_is_told_at_once(tmp_path: Path) -> None:
+    folder = made.package(tmp_path / "package", systems=1)
+    found = faults(folder, clips=[f"audio/{number}-other-clip.wav" for number in range(3000)])
+    told = [one.problem for one in found if one.file == OUTPUT]
+    assert "3,000 clips are missing, and 30 rows are of no clip of the list." in told
+
+
+@pytest.mark.parametrize("value", ['!!int ""', '!!float ""', '!!bool "x"', '!!timestamp "x"', "!!python/object:os.x"])
+def test_values_that_are_none_of_their_type_end_in_a_sentence(tmp_path: Path, value: str) -> None:
+    folder = made.package(tmp_path / "package", systems=1)
+    made.edited(META, "macs: 29419156", f"macs: {value}")(folder)
+    assert "package.yaml" in {one.rule for one in faults(folder)}
+
+
+def test_a_name_that_cannot_be_shown_is_a_fault(tmp_path: Path) -> None:
+    folder = made.package(tmp_path / "package", systems=1)
+    (folder / os.fsdecode(b"bad\xff.csv")).write_text("x")
+    (one,) = (one for one in faults(folder) if one.rule == "package.path")
+    assert one.file == "bad?.csv"
+
+
+def test_many_files_are_told_by_their_number(tmp_path: Path) -> None:
+    crafted(tmp_path / "x.zip", *(f"{number}.txt" for number in range(5001)))
+    assert [one.problem for one in faults(tmp_path / "x.zip")] == ["holds 5,001 files."]
 
 
 def test_many_faults_of_a_kind_are_counted(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import yaml
 from harness import editions, entry, evaluation, results, tracks
 from harness.evaluation import Hands, Places
 from harness.outcomes import Mistake
-from harness.packages import asking, declared, judging, vendoring, writing
+from harness.packages import asking, declared, judging, labels, vendoring, writing
 from harness.packages.writing import Asked
 from harness.plan import Choice
 from harness.results import Result
@@ -164,6 +164,25 @@ def test_declaring_trains_nothing_again(tmp_path: Path) -> None:
     assert declared.left_out(toml(DECLARED + "\n[systems.S2]\n")).endswith("[systems.S2]\n")
 
 
+@pytest.mark.parametrize("more", ["", "# who we are\n"])
+def test_a_comment_above_the_tables_is_part_of_them(more: str) -> None:
+    assert declared.left_out(toml(f"\n{more}{DECLARED}")) == made.TOML
+
+
+@pytest.mark.parametrize("text", ['challenge.name = "x"\n', 'text = """\n[challenge]\nx = 1\n"""\n', "[challenge\n"])
+def test_what_cannot_be_left_out_for_certain_stays_in(text: str) -> None:
+    assert declared.left_out(text) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("Erdős", "Erdos"), ("Łukasz", "Lukasz"), ("Sørensen", "Sorensen"), ("Strauß", "Strauss"),
+     ("Martín-Morató", "MartinMorato"), ("de la Cruz", "delaCruz"), ("李", "")],
+)  # fmt: skip
+def test_names_become_parts_of_labels_and_modules(name: str, part: str) -> None:
+    assert labels.name_part(name) == part
+
+
 def test_a_package_of_2025_runs_alone_and_predicts_what_its_output_says(
     tmp_path: Path, track_2025: str, tau_folder: Path, places: Places, hands: Hands
 ) -> None:
@@ -217,9 +236,10 @@ def _require_alone(package: Path, heard: Path, out: Path) -> None:
         ("    return logits, list(CLASS_ORDER)", "    return logits, ['x']", "package.inference"),
         ("import soundfile", "import soundfile_that_is_not_there", "package.inference"),
         ("    logits = [by_device", "    logits = [-by_device", "package.complexity"),
+        ("[0].float().cpu() for", ".float().cpu().mean() for", "package.inference"),
         ("        return entry.predict(", "        return 3 * entry.predict(", "package.predictions"),
     ],
-    ids=["classes", "imports", "costs", "predictions"],
+    ids=["classes", "imports", "costs", "shapes", "predictions"],
 )
 def test_an_inference_package_that_says_otherwise_is_refused(
     tmp_path: Path, track_2025: str, tau_folder: Path, places: Places, hands: Hands, old: str, new: str, rule: str
@@ -248,8 +268,20 @@ def test_an_inference_package_that_says_otherwise_is_refused(
         (DECLARED + '\n[systems.T]\nrole = "teacher"\n', {"choice": Choice(systems=("T",))}, "package.systems"),
         (DECLARED, {}, "trained.missing"),
         (DECLARED.replace("true", "false"), {}, "entry.fields"),
+        (f"{DECLARED}\n[challenge.systems.S9]\n", {}, "package.declared"),
     ],
-    ids=["declared", "report", "edition", "label", "seed", "many", "teacher", "untrained", "nobody"],
+    ids=[
+        "declared",
+        "report",
+        "edition",
+        "label",
+        "seed",
+        "many",
+        "teacher",
+        "untrained",
+        "nobody",
+        "a system that is none",
+    ],
 )
 def test_what_cannot_be_packaged_is_refused_in_a_sentence(
     tmp_path: Path, track_2024: str, places: Places, hands: Hands, more: str, fields: dict[str, Any], rule: str
@@ -286,13 +318,23 @@ def test_an_evaluation_set_without_its_list_is_refused(
         ("def f():\n    from baselines import a as b", "def f():\n    from t.code.baselines import a as b"),
         ("from .parts import A", "from .parts import A"),
         ("import torch", "import torch"),
+        ("from  baselines import a", "from t.code.baselines import a"),
+        ("from\tharness.contract import Clips", "from t.code.harness.contract import Clips"),
     ],
 )
 def test_imports_are_turned_to_where_the_code_lies(text: str, turned: str) -> None:
     assert vendoring.turned(text, "t.code", "x.py") == turned
 
 
-@pytest.mark.parametrize("text", ["import baselines.processes", "from harness import plan", "import harness.cell as c"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import baselines.processes",
+        "from harness import plan",
+        "import harness.cell as c",
+        "from \\\n baselines import a",
+    ],
+)
 def test_imports_that_cannot_be_taken_along_are_refused(text: str) -> None:
     with pytest.raises(Mistake) as refused:
         vendoring.turned(f"import os\n{text}", "t.code", "x.py")

@@ -9,8 +9,9 @@ import pytest
 
 from harness.outcomes import Outcome
 from harness.regression import running, sides
+from harness.regression.exact import Edits
 from harness.regression.findings import Finding, Report, Verdict, accepted, ordered
-from harness.results import Result
+from harness.results import Reason, Result
 from harness.throughput import speed
 from tests.harness.throughput import made as made_speeds
 from tests.leaderboard import made
@@ -22,8 +23,10 @@ def written(folder: Path, *found: Result) -> Path:
     return folder
 
 
-def compared(before: Path, now: Path, references: tuple[str, ...] = ()) -> list[Finding]:
-    return running.findings(sides.read(before), sides.read(now), references)
+def compared(before: Path, now: Path, references: tuple[str, ...] = (), edits: Edits | None = None) -> list[Finding]:
+    """Findings, but those that say that made results have no predictions beside them."""
+    found = running.findings(sides.read(before), sides.read(now), references, edits)
+    return [one for one in found if one.rule != "regression.evidence"]
 
 
 @pytest.fixture
@@ -87,15 +90,79 @@ def test_a_run_that_fails_is_told_though_its_earlier_score_stays_and_for_new_sys
     assert found[0].why == f"over_limit: {made.OVER.problem} [limits.macs]"
 
 
+def test_a_failure_that_becomes_another_one_is_told_and_one_that_goes_away_is_not(both: tuple[Path, Path]) -> None:
+    before, now = both
+    written(before, made.failure("S1", Outcome.TIMED_OUT), made.failure("S2"))
+    written(now, made.failure("S1", Outcome.CRASHED))
+    assert [one.system for one in compared(before, now)] == ["cpjku/S1"]
+
+
+@pytest.mark.parametrize("content", [None, b"PK", b""])
+def test_lists_of_test_clips_may_not_vanish(both: tuple[Path, Path], content: bytes | None) -> None:
+    before, now = both
+    for folder in both:
+        written(folder, made.predicted("S1", 1.0))
+    (path,) = (now / "demo").glob("clips-*.npz")
+    path.unlink() if content is None else path.write_bytes(content)
+    (found,) = compared(before, now)
+    assert (found.rule, found.what, found.now) == ("regression.lost", path.name, "gone")
+
+
+def test_sums_that_were_cut_off_are_gone(both: tuple[Path, Path]) -> None:
+    before, now = both
+    one = made.predicted("S1", 1.0)
+    for folder in both:
+        written(folder, one)
+        one.identity.path(folder).with_suffix(".npz").unlink()
+    one.identity.path(now).with_suffix(".sums.npy").write_bytes(b"")
+    (found,) = compared(before, now)
+    assert (found.rule, found.verdict) == ("regression.lost", Verdict.REGRESSION)
+
+
+def test_a_new_record_without_predictions_cannot_be_compared(both: tuple[Path, Path]) -> None:
+    before, now = both
+    written(before, made.result("S1"))
+    written(now, made.result("S1"), made.result("S2"))
+    found = running.findings(sides.read(before), sides.read(now), ())
+    assert {(one.system, one.verdict) for one in found} == {
+        ("cpjku/S2", Verdict.NOT_COMPARED), ("cpjku/S2", Verdict.NEW),
+    }  # fmt: skip
+
+
+def test_a_system_may_not_leave_the_ranking(both: tuple[Path, Path]) -> None:
+    before, now = both
+    one = made.predicted("S1", 1.0)
+    written(before, one)
+    written(now, changed(one, official=False, unofficial_because=("it is a quick run",)))
+    (found,) = compared(before, now)
+    assert "official standing" in found.what
+    assert found.why == "it is a quick run"
+
+
+def test_speeds_may_not_lose_figures_and_their_failures_are_told(both: tuple[Path, Path]) -> None:
+    before, now = both
+    for folder in both:
+        written(folder, made.result("S1"))
+        speed.write(made_speeds.speed(), folder)
+    speed.write(made_speeds.speed(batch=None), now)
+    assert "speed on Some CPU, 2 cores: batch" in {one.what for one in compared(before, now)}
+    speed.write(made_speeds.speed(), now)
+    why = Reason(rule="speed.answers", problem="It gave other logits.", remedy="Predict in one way.")
+    speed.write(made_speeds.speed(outcome=Outcome.REFUSED, reason=why, one=None, batch=None, network=None), now)
+    (found,) = compared(before, now)
+    assert (found.rule, found.why) == ("regression.failed", "It gave other logits. [speed.answers]")
+
+
 def test_sums_and_speeds_may_not_vanish(both: tuple[Path, Path]) -> None:
     before, now = both
     one = made.predicted("S1", 1.0)
     for folder in both:
         written(folder, one)
     speed.write(made_speeds.speed(), before)
-    one.identity.path(now).with_suffix(".sums.npy").unlink()
+    for ending in (".sums.npy", ".npz"):
+        one.identity.path(now).with_suffix(ending).unlink()
     found = [each.what for each in compared(before, now)]
-    assert found == ["split 100, seed 0: .sums.npy", "speed on Some CPU, 2 cores"]
+    assert set(found) == {"what statistics need of the predictions, split 100, seed 0", "speed on Some CPU, 2 cores"}
 
 
 def test_a_record_that_was_broken_is_a_regression_and_one_that_was_before_is_not_compared(
@@ -137,6 +204,16 @@ def test_what_an_edited_entry_costs_may_change_unless_it_is_a_baseline(both: tup
     assert found.change == "+1,000,000"
 
 
+def test_what_entries_share_may_not_change_what_an_unedited_one_costs(both: tuple[Path, Path]) -> None:
+    before, now = both
+    written(before, made.result("S1"))
+    written(now, costing(made.result("S1", entry_digest="another"), macs=21_000_000))
+    shared, own = Edits(frozenset(), shared=True), Edits(frozenset({"cpjku"}), shared=True)
+    assert [one.verdict for one in compared(before, now, edits=shared)] == [Verdict.REGRESSION]
+    assert [one.verdict for one in compared(before, now, edits=own)] == [Verdict.CHANGED]
+    assert [one.verdict for one in compared(before, now, edits=Edits(frozenset(), shared=False))] == [Verdict.CHANGED]
+
+
 def test_one_change_of_many_cells_is_told_once(both: tuple[Path, Path]) -> None:
     before, now = both
     every = [made.result("S1", seed=seed) for seed in range(3)]
@@ -157,6 +234,13 @@ def test_a_score_that_its_predictions_do_not_give_is_a_regression(both: tuple[Pa
     assert found[0].what == "macro accuracy, split 100, seed 0"
     assert "its predictions say" in found[0].why
     assert "how they are scored has changed" in found[1].why
+    devices = {**one.scores.per_device, "a": one.scores.per_device["a"].model_copy(update={"log_loss": 0.1})}
+    groups = {**one.scores.per_group, "unseen": one.scores.per_group["unseen"].model_copy(update={"accuracy": 0.1})}
+    classes = {**one.scores.per_class, "bus": one.scores.per_class["bus"].model_copy(update={"accuracy": 0.1})}
+    parts = {"per_device": devices, "per_group": groups, "per_class": classes}
+    written(now, changed(one, scores=one.scores.model_copy(update=parts)))
+    told = {each.what.split(",")[0] for each in compared(before, now) if each.now}
+    assert told >= {"log loss of device a", "accuracy of group unseen", "accuracy of class bus"}
 
 
 def test_a_new_record_is_held_against_its_predictions_too(both: tuple[Path, Path]) -> None:
@@ -169,7 +253,7 @@ def test_a_new_record_is_held_against_its_predictions_too(both: tuple[Path, Path
         now, made.result("S1"), changed(one, scores=one.scores.model_copy(update={"per_device": devices}), key="other")
     )
     wrong, new = sorted(compared(before, now), key=lambda each: each.rule != "regression.score")
-    assert wrong.what == "accuracy on device s6, split 100, seed 0"
+    assert wrong.what == "accuracy of device s6, split 100, seed 0"
     assert new.verdict is Verdict.NEW
 
 
@@ -231,8 +315,7 @@ def test_status_follows_the_gravest_verdict() -> None:
 
 def test_what_is_accepted_stops_nothing_and_is_still_told() -> None:
     every = [finding(Verdict.REGRESSION), finding(Verdict.REGRESSION, "other/S1"), finding(Verdict.NOT_COMPARED)]
-    assert [one.verdict for one in accepted(every, ["cpjku/S1"])] == [
-        Verdict.ACCEPTED, Verdict.REGRESSION, Verdict.NOT_COMPARED,
-    ]  # fmt: skip
+    told = [one.verdict for one in accepted(every, ["cpjku/S1"])]
+    assert told == [Verdict.ACCEPTED, Verdict.REGRESSION, Verdict.ACCEPTED]
     assert accepted(every, ["cpjku"])[0].verdict is Verdict.ACCEPTED
     assert ordered(accepted(every, ["cpjku"]))[0].system == "other/S1"

@@ -143,6 +143,20 @@ def test_the_interval_holds_what_an_independent_computation_gives() -> None:
     )  # Student's t of 30 to 100 is 1.98 to 2.04
 
 
+def test_a_system_whose_seeds_all_score_the_same_says_nothing_of_others() -> None:
+    world = World(13)
+    same = world.system(1).cells["100", 0]
+    still = System("demo", "cpjku/S2", {("100", seed): same for seed in range(6)})
+    assert drops._pooled([still]) == drops.NOTHING
+    steady, lively = [drops._pooled([*some, world.system(3)]) for some in ((), (still,))]
+    assert steady.freedom == lively.freedom == 2
+
+
+def test_trainings_that_systems_share_count_once() -> None:
+    one = World(14).system(3)
+    assert drops._pooled([one, System("demo", "cpjku/S2", one.cells)]) == drops._pooled([one])
+
+
 def test_missing_predictions_are_named() -> None:
     world = World(12)
 

@@ -82,7 +82,7 @@ def test_what_landed_on_the_other_branch_since_is_not_missing_here(project: Path
     git(project, "checkout", "-q", "main")
     commit(project, made.result("S9"))
     git(project, "checkout", "-q", "work")
-    commit(project, made.result("S2"))
+    commit(project, made.predicted("S2", 1.0))
     found = regression(project, "--base", "main")
     assert found.returncode == 0
     assert "where this left main" in found.stdout
@@ -90,8 +90,63 @@ def test_what_landed_on_the_other_branch_since_is_not_missing_here(project: Path
     assert "S9" not in found.stdout
 
 
-def test_two_revisions_are_compared_without_touching_a_file(project: Path) -> None:
+def test_another_revision_is_compared_with_where_it_left_the_branch(project: Path) -> None:
+    git(project, "checkout", "-qb", "work")
     commit(project, made.result("S2"))
+    git(project, "checkout", "-q", "main")
+    commit(project, made.result("S9"))
+    found = regression(project, "--base", "main", "--head", "work")
+    assert "S9" not in found.stdout
+    assert "gone" not in found.stdout
+
+
+def test_a_baseline_stays_one_though_its_folder_is_removed(project: Path) -> None:
+    git(project, "checkout", "-qb", "work")
+    git(project, "rm", "-rqf", "baselines/systems/cpjku")
+    one = made.predicted("S1", 2.0, seed=0)
+    assert one.complexity is not None
+    fields = {"complexity": one.complexity.model_copy(update={"macs": 25_000_000}),
+              "digests": one.digests.model_copy(update={"entry": "edited"})}  # fmt: skip
+    dearer = one.model_copy(update=fields)
+    made.PREDICTED[dearer.key] = made.PREDICTED[one.key]
+    commit(project, dearer)
+    found = regression(project, "--base", "main")
+    assert found.returncode == 1
+    assert "every limit and every ratio refers to it" in found.stdout
+
+
+def test_commands_that_failed_before_are_part_of_the_report(project: Path) -> None:
+    found = regression(project, "--base", "main", "--markdown", "c.md", "--failed", "check submissions/mine")
+    assert found.returncode == 1
+    assert "submissions/mine" in (project / "c.md").read_text()
+
+
+def test_a_shallow_clone_that_does_not_reach_back_is_refused(project: Path, tmp_path: Path) -> None:
+    git(project, "checkout", "-qb", "work")
+    commit(project, made.result("S2"))
+    git(project, "checkout", "-q", "main")
+    commit(project, made.result("S9"))
+    clone = tmp_path / "clone"
+    git(project, "clone", "-q", "--depth", "1", "--no-single-branch", f"file://{project}", str(clone))
+    git(clone, "checkout", "-q", "work")
+    found = regression(clone, "--base", "origin/main")
+    assert found.returncode == 2
+    assert "is shallow" in found.stderr
+
+
+def test_a_file_in_place_of_the_folder_of_results_is_refused(project: Path) -> None:
+    git(project, "checkout", "-qb", "work")
+    (project / "elsewhere").write_text("x")
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "a file")
+    (project / "elsewhere").unlink()
+    (project / "elsewhere").mkdir()
+    found = regression(project, "--base", "work", "--results", "elsewhere")
+    assert (found.returncode, "is no folder in" in found.stderr) == (2, True)
+
+
+def test_two_revisions_are_compared_without_touching_a_file(project: Path) -> None:
+    commit(project, made.predicted("S2", 1.0))
     (project / "reports" / "results" / "demo" / "cpjku" / "S2" / "split100-seed0.json").write_text("{")
     before = git(project, "status", "--porcelain")
     found = regression(project, "--base", "main~1", "--head", "main")
@@ -139,6 +194,13 @@ def test_entries_are_touched_by_their_own_files_and_by_what_they_import(project:
     (project / "harness" / "plan.py").write_text("VERSION = 2")
     assert changed.entries("HEAD", project) == [changed.REFERENCE]
     assert timing.BASELINE == PROJECT / changed.REFERENCE
+    module = project / "baselines" / "parts.py"
+    module.write_text("")
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "a part")
+    module.unlink()
+    assert len(changed.entries("HEAD", project)) == 3
+    module.write_text("")
     (project / "submissions" / "mine" / "submission.py").unlink()
     assert Path("submissions/mine") in changed.entries("HEAD", project)
 
