@@ -182,7 +182,7 @@ def _tested(
 
 def _seeds(again: Cells, splits: Sequence[str]) -> str:
     count = sum(len(again[split]) for split in splits)
-    return "1 cell trained again" if count == 1 else f"{count} cells trained again"
+    return "1 new training" if count == 1 else f"{count} new trainings"
 
 
 def _mean(cells: Sequence[Cell]) -> float:

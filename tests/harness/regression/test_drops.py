@@ -77,7 +77,7 @@ def test_one_seed_that_was_run_again_is_held_against_all_old_ones() -> None:
     new = System(old.track, old.name, {**old.cells, ("100", 0): worse.cells["100", 0]})
     (one,) = drops.drops(world.side(old), world.side(new))
     assert one.verdict is Verdict.REGRESSION
-    assert "1 cell trained again" in one.what
+    assert "1 new training" in one.what
     assert one.now == f"{100 * made_score(worse):.2f} %"
 
 
