@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from harness.console import Progress
 from harness.data import downloads, unpacking
-from harness.data.downloads import Download, Expected, File
+from harness.data.downloads import Download, Expected, File, Piece
 from harness.data.fetching import Part, Patience, fetch
 from harness.data.server import Remote
 from harness.files import disk_mistake, require_writable
@@ -68,20 +68,21 @@ class _Place:
     keep_archives: bool
     patience: Patience
 
-    def remote(self, file: File) -> Remote:
-        return Remote(file.name, self.url.replace("{name}", quote(file.name)), file.bytes, file.digest)
+    def remote(self, piece: Piece) -> Remote:
+        return Remote(piece.name, self.url.replace("{name}", quote(piece.name)), piece.bytes, piece.digest)
 
     def into(self, file: File) -> Path:
         return self.folder / file.folder
 
-    def target(self, file: File) -> Path:
-        """Where the bytes of a file go: an archive backstage, any other file where it belongs."""
-        return unpacking.place_of(file.name, self.folder) if file.unpack else self.into(file) / file.name
+    def targets(self, file: File) -> tuple[Path, ...]:
+        """Where the bytes of each piece of a file go: an archive's backstage, any other file's where it belongs."""
+        if not file.unpack:
+            return (self.into(file) / file.name,)
+        return tuple(unpacking.place_of(piece.name, self.folder) for piece in file.pieces)
 
-    def has(self, file: File) -> bool:
-        """Whether the bytes of a file are at their target, and are the right ones."""
-        target = self.target(file)
-        return target.is_file() and self.remote(file).fault(target) is None
+    def has(self, piece: Piece, target: Path) -> bool:
+        """Whether the bytes of a piece are at their target, and are the right ones."""
+        return target.is_file() and self.remote(piece).fault(target) is None
 
 
 def _address(record: Download, mirror: str | None) -> str:
@@ -116,63 +117,72 @@ def _download(place: _Place, step: Step) -> Fetched:
     listing = functools.cache(unpacking.names_in)
     missing = [file for file in place.record.files if not _is_done(place, file, listing)]
     _require_room(place, missing)
-    received = {}
-    for number, file in enumerate(missing, start=1):
-        received[file.name] = _fetch(place, file, step, f"{file.name} ({number} of {len(missing)})")
+    received: dict[str, int] = {}
+    count = sum(len(file.pieces) for file in missing)
+    for file in missing:
+        for piece, target in zip(file.pieces, place.targets(file), strict=True):
+            what = f"{piece.name} ({len(received) + 1} of {count})"
+            received[piece.name] = _fetch(place, piece, target, step, what)
         if file.unpack:
             _unpack(place, file, step)
     came = tuple(name for name, count in received.items() if count)
-    present = tuple(file.name for file in place.record.files if file.name not in came)
+    present = tuple(piece.name for piece in place.record.pieces if piece.name not in came)
     return Fetched(place.folder, came, present, sum(received.values()))
 
 
 def _is_done(place: _Place, file: File, listing: unpacking.Listing) -> bool:
+    *_, target = place.targets(file)
     if file.unpack:
-        return unpacking.is_unpacked(place.target(file), file.digest, place.into(file), listing)
-    return place.has(file)
+        return unpacking.is_unpacked(target, file.digest, place.into(file), listing)
+    return place.has(file, target)
 
 
 def _require_room(place: _Place, missing: Sequence[File]) -> None:
     """Raises `Mistake` where the disk is too small for what is missing, as far as sizes are known."""
-    archives = [file.bytes or 0 for file in missing if file.unpack]
-    plain = [file.bytes or 0 for file in missing if not file.unpack]
+    archives = [_bytes(file) for file in missing if file.unpack]
+    plain = [_bytes(file) for file in missing if not file.unpack]
     beside = sum(archives) if place.keep_archives else max(archives, default=0)
     needed = sum(plain) + _unpacked(place.record, sum(archives)) + beside - _there(place, missing)
     unpacking.require_room(place.folder, needed, f"What is missing of {place.record.title}")
 
 
+def _bytes(file: File) -> int:
+    """Bytes of a file, its volumes among them, as far as they are known."""
+    return sum(piece.bytes or 0 for piece in file.pieces)
+
+
 def _unpacked(record: Download, archived: int) -> int:
     """Bytes that come out of `archived` bytes of archives: a share of what all of them hold."""
-    whole = sum(file.bytes or 0 for file in record.files if file.unpack)
+    whole = sum(_bytes(file) for file in record.files if file.unpack)
     return archived * record.unpacked_bytes // whole if record.unpacked_bytes and whole else archived
 
 
 def _there(place: _Place, files: Sequence[File]) -> int:
     """Bytes of `files` that take their room already."""
-    targets = [place.target(file) for file in files]
+    targets = [target for file in files for target in place.targets(file)]
     return sum(path.stat().st_size for target in targets for path in (target, Part(target).path) if path.is_file())
 
 
-def _fetch(place: _Place, file: File, step: Step, what: str) -> int:
-    """Bytes that came; 0 where the file was there."""
-    if place.has(file):
+def _fetch(place: _Place, piece: Piece, target: Path, step: Step, what: str) -> int:
+    """Bytes that came; 0 where the piece was there."""
+    if place.has(piece, target):
         return 0
     with step(f"fetching {what}") as progress:
-        return fetch(place.remote(file), place.target(file), progress, place.patience)
+        return fetch(place.remote(piece), target, progress, place.patience)
 
 
 def _unpack(place: _Place, file: File, step: Step) -> None:
     """The mark is the last to be written: without it, all of this is done again."""
-    archive = place.target(file)
+    *volumes, archive = place.targets(file)
     with step(f"unpacking {file.name}") as progress:
-        files = unpacking.unpack(archive, place.into(file), file.root, progress)
+        files = unpacking.unpack(archive, place.into(file), file.root, progress, volumes)
     if file.expect and (fault := _fault(file.expect, place.into(file))):
-        archive.unlink()
+        unpacking.remove(archive, volumes)
         problem = f"{file.name} is not the data set that was expected: {fault}."
         raise Mistake("download.content", problem, "Run the same command again; the archive is fetched anew.")
     unpacking.mark(archive, file.digest, files)
     if not place.keep_archives:
-        archive.unlink()
+        unpacking.remove(archive, volumes)
 
 
 def _fault(expected: Expected, folder: Path) -> str | None:

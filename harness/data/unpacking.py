@@ -1,7 +1,7 @@
 """Archives unpacked into a folder: no member leaves it, and a mark that names the members tells that all are there.
 
 <folder>/.downloads/
-    <archive>          while it is fetched and unpacked
+    <archive>          while it is fetched and unpacked; its volumes (`.z01`, …) beside it
     <archive>.done     digest of the archive, and the files that came out of it
 """
 
@@ -12,7 +12,7 @@ import lzma
 import shutil
 import stat
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from harness.console import Progress
+from harness.data import volumes
 from harness.data.server import Digest
 from harness.files import write_json
 from harness.outcomes import Mistake
@@ -55,15 +56,17 @@ class Member:
     opened: Callable[[], IO[bytes]] | None
 
 
-def unpack(archive: Path, folder: Path, root: str | None, progress: Progress) -> list[str]:
+def unpack(archive: Path, folder: Path, root: str | None, progress: Progress, before: Sequence[Path] = ()) -> list[str]:
     """The files of `archive`, now in `folder`; those in the archive's folder `root` stand there without it.
 
-    Raises `Mistake` when the archive is damaged (it is then removed) or does not fit on the disk, and, before anything
-    is written, when a member would leave the folder or is neither file nor folder. OSError is of the disk.
+    `before`: the volumes of a zip archive that come before `archive`, its last. Raises `Mistake` when the archive is
+    damaged (it is then removed, with all its volumes) or does not fit on the disk, and, before anything is written,
+    when a member would leave the folder or is neither file nor folder. OSError is of the disk.
     """
-    kind, opening = ("tar", _opened_tar) if archive.name.endswith(TAR_ENDINGS) else ("zip", _opened_zip)
+    is_tar = archive.name.endswith(TAR_ENDINGS)
+    opening = _opened_tar(archive) if is_tar else _opened_zip(archive, before)
     try:
-        with opening(archive) as found:
+        with opening as found:
             members = _members(found, archive.name, root)
             total = sum(member.size for member in members.values())
             require_room(folder, total, f"What is in {archive.name}")
@@ -73,16 +76,26 @@ def unpack(archive: Path, folder: Path, root: str | None, progress: Progress) ->
                 done += member.size
                 progress(done, total, "bytes")
     except DAMAGED as error:
-        archive.unlink()
-        problem = f"{archive.name} is no whole {kind} archive ({str(error).rstrip('.')})."
+        remove(archive, before)
+        problem = f"{archive.name} is no whole {'tar' if is_tar else 'zip'} archive ({str(error).rstrip('.')})."
         raise Mistake("download.archive", problem, "Run the same command again; the archive is fetched anew.") from None
     return list(members)
 
 
+def remove(archive: Path, before: Sequence[Path] = ()) -> None:
+    """Takes away an archive and the volumes before it."""
+    for path in (*before, archive):
+        path.unlink()
+
+
 @contextmanager
-def _opened_zip(archive: Path) -> Iterator[list[Member]]:
-    with ZipFile(archive) as opened:
-        yield [_of_zip(opened, member) for member in opened.infolist()]
+def _opened_zip(archive: Path, before: Sequence[Path]) -> Iterator[list[Member]]:
+    if before:
+        with volumes.opened([*before, archive]) as (opened, members):
+            yield [_of_zip(opened, member) for member in members]
+    else:
+        with ZipFile(archive) as opened:
+            yield [_of_zip(opened, member) for member in opened.infolist()]
 
 
 def _of_zip(opened: ZipFile, member: ZipInfo) -> Member:

@@ -23,18 +23,37 @@ class Expected(Record):
     rows: int
 
 
-class File(Record):
-    """One file: its bytes and one digest where they are published, and what becomes of it.
-
-    An archive is unpacked into `folder`, without its own folder `root`; any other file is put there.
-    """
+class Piece(Record):
+    """What is fetched under a name: its bytes and one digest, where they are published."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     bytes: int | None = Field(default=None, gt=0)
     md5: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     git_blob: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
+
+    @model_validator(mode="after")
+    def _has_one_digest(self) -> Piece:
+        if sum(value is not None for value in (self.md5, self.sha256, self.git_blob)) > 1:
+            raise ValueError("more than one digest is given")
+        return self
+
+    @property
+    def digest(self) -> Digest | None:
+        """The digest that is given, if any."""
+        values = {kind: getattr(self, kind) for kind in get_args(DigestKind)}
+        return next((Digest(kind, value) for kind, value in values.items() if value), None)
+
+
+class File(Piece):
+    """One file, and what becomes of it.
+
+    An archive is unpacked into `folder`, without its own folder `root`; any other file is put there. A zip archive in
+    volumes is called after its last one, `.zip`; `volumes` are those before it, in their order.
+    """
+
     unpack: bool = False
+    volumes: tuple[Piece, ...] = ()
     root: str | None = None
     folder: str = "."
     expect: Expected | None = None
@@ -48,17 +67,14 @@ class File(Record):
 
     @model_validator(mode="after")
     def _fits_together(self) -> File:
-        if sum(value is not None for value in (self.md5, self.sha256, self.git_blob)) > 1:
-            raise ValueError("more than one digest is given")
-        if (self.root or self.expect) and not self.unpack:
-            raise ValueError("root and expect are for archives, and unpack is not set")
+        if (self.root or self.expect or self.volumes) and not self.unpack:
+            raise ValueError("root, expect and volumes are for archives, and unpack is not set")
         return self
 
     @property
-    def digest(self) -> Digest | None:
-        """The digest that is given, if any."""
-        values = {kind: getattr(self, kind) for kind in get_args(DigestKind)}
-        return next((Digest(kind, value) for kind, value in values.items() if value), None)
+    def pieces(self) -> tuple[Piece, ...]:
+        """All that is fetched of it: the volumes before it, and itself."""
+        return (*self.volumes, self)
 
 
 class Download(Record):
@@ -78,15 +94,21 @@ class Download(Record):
     def _names_differ(cls, value: tuple[File, ...]) -> tuple[File, ...]:
         if not value:
             raise ValueError("names no file")
-        if len({file.name for file in value}) != len(value):
+        pieces = [piece.name for file in value for piece in file.pieces]
+        if len(set(pieces)) != len(pieces):
             raise ValueError("a file stands twice")
         return value
 
     @property
     def bytes(self) -> int | None:
         """Bytes of all files together, where every one is known."""
-        sizes = [file.bytes for file in self.files if file.bytes is not None]
-        return sum(sizes) if len(sizes) == len(self.files) else None
+        sizes = [piece.bytes for piece in self.pieces if piece.bytes is not None]
+        return sum(sizes) if len(sizes) == len(self.pieces) else None
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """All that is fetched."""
+        return tuple(piece for file in self.files for piece in file.pieces)
 
 
 def names() -> list[str]:

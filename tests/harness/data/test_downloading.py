@@ -36,6 +36,7 @@ from harness.outcomes import Mistake
 from harness.validated import read_toml
 from tests.harness.data import flaky_server
 from tests.harness.data.flaky_server import Flaky, dropped, sends, stalled, status, truncated
+from tests.harness.data.split_zip import cut
 
 CONTENT = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(10_000))
 OTHER = CONTENT[::-1]
@@ -817,6 +818,54 @@ def test_a_damaged_tar_is_one_sentence_and_is_fetched_anew(get: Getting, server:
     assert get(record_of(TAR)).fetched == ("set.tar.gz",)
 
 
+def in_volumes(*, digests: bool = True) -> tuple[Download, dict[str, bytes]]:
+    """An archive of one clip in three volumes."""
+    pieces = cut(zipped({f"{ROOT}/clip.wav": CONTENT}), "set", len(CONTENT) // 2)
+    about = [
+        {"name": name, "bytes": len(content)} | ({"sha256": hashlib.sha256(content).hexdigest()} if digests else {})
+        for name, content in pieces.items()
+    ]
+    return record_of({**about[-1], "unpack": True, "root": ROOT, "volumes": about[:-1]}), pieces
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_an_archive_in_volumes_is_unpacked_once_all_are_there_and_not_asked_for_again(
+    get: Getting, server: Flaky, steps: Steps, *, keep: bool
+) -> None:
+    record, server.files = in_volumes()
+    got = get(record, keep_archives=keep)
+    assert got.fetched == ("set.z01", "set.z02", "set.zip")
+    assert got.bytes == sum(len(content) for content in server.files.values())
+    assert (got.folder / "clip.wav").read_bytes() == CONTENT
+    assert [(got.folder / ".downloads" / name).exists() for name in server.files] == 3 * [keep]
+    assert steps.names[-2:] == ["fetching set.zip (3 of 3)", "unpacking set.zip"]
+    assert get(record, keep_archives=keep).present == ("set.z01", "set.z02", "set.zip")
+    assert len(server.asked) == 3
+
+
+def test_a_volume_that_came_is_kept_while_another_cannot_be_had(get: Getting, server: Flaky) -> None:
+    record, pieces = in_volumes()
+    server.files = {name: content for name, content in pieces.items() if name != "set.z02"}
+    assert "set.z02" in refused(get, record).problem
+    server.files = pieces
+    assert get(record).fetched == ("set.z02", "set.zip")
+    assert server.offsets("set.z01") == [None]
+
+
+def test_damaged_volumes_are_one_sentence_and_all_are_fetched_anew(get: Getting, server: Flaky) -> None:
+    record, pieces = in_volumes(digests=False)
+    server.files = pieces | {"set.z02": pieces["set.z02"][::-1]}
+    assert "set.zip is no whole zip archive" in refused(get, record).problem
+    server.files = pieces
+    assert get(record).fetched == ("set.z01", "set.z02", "set.zip")
+
+
+def test_room_is_wanted_for_all_volumes_at_once(get: Getting, server: Flaky) -> None:
+    file = {"name": "set.zip", "unpack": True, "bytes": 10**15, "volumes": [{"name": "set.z01", "bytes": 10**15}]}
+    assert "takes 4000000.0 GB" in refused(get, record_of(file)).problem
+    assert server.asked == []
+
+
 def test_speech_commands_are_downloaded_from_one_archive_with_a_published_digest() -> None:
     record = downloads.load("speech-commands-v2")
     (file,) = record.files
@@ -1000,15 +1049,15 @@ def test_digests_are_those_of_git_and_of_coreutils(tmp_path: Path, kind: Any, va
 
 
 def test_every_shipped_download_loads_and_its_digests_have_their_length() -> None:
-    assert downloads.names() == ["dcase2024-splits", "esc50", "speech-commands-v2", "tau2022-development"]
+    assert downloads.names() == ["dcase2024-splits", "esc50", "fsd50k", "speech-commands-v2", "tau2022-development"]
     lengths = {"md5": 32, "sha256": 64, "git_blob": 40}
     for name in downloads.names():
         record = downloads.load(name)
         assert record.licence.endswith(".")
-        digests = [file.digest for file in record.files if file.digest]
+        digests = [piece.digest for piece in record.pieces if piece.digest]
         assert all(re.fullmatch(rf"[0-9a-f]{{{lengths[digest.kind]}}}", digest.value) for digest in digests)
         assert len({digest.value for digest in digests}) == len(digests)
-        assert len(digests) == (0 if name == "esc50" else len(record.files))
+        assert len(digests) == (0 if name == "esc50" else len(record.pieces))
 
 
 def test_the_archives_of_tau_are_as_large_as_the_record_says() -> None:
@@ -1020,6 +1069,15 @@ def test_the_archives_of_tau_are_as_large_as_the_record_says() -> None:
     assert record.bytes == sum(audio) + 1_538_781 + 16_819
     assert all(file.unpack and file.folder == "." for file in record.files)
     assert {file.root for file in record.files} == {"TAU-urban-acoustic-scenes-2022-mobile-development"}
+
+
+def test_the_volumes_of_fsd50k_are_as_large_as_the_record_says() -> None:
+    record = downloads.load("fsd50k")
+    sizes = {file.name: [piece.bytes for piece in file.pieces] for file in record.files}
+    assert sizes["FSD50K.dev_audio.zip"] == [*5 * [3 * 2**30], 2_306_663_327]
+    assert sizes["FSD50K.eval_audio.zip"] == [3 * 2**30, 3_037_675_767]
+    assert record.bytes == 24_671_691_926 + 334_701 + 6_700_838 + 6_984
+    assert all(file.unpack and file.folder == "." and file.root is None for file in record.files)
 
 
 @pytest.mark.parametrize("name", ["split5.csv", "split10.csv", "split25.csv", "split50.csv", "test.csv"])
