@@ -11,6 +11,9 @@ from pathlib import Path
 METRICS = "metrics.csv"
 """A table with the column `epoch`, as `baselines.training` writes it."""
 
+SUFFIX = ".training.csv"
+"""What the name of a result's curves ends in, beside its record."""
+
 LARGEST = 2**20
 NAMES_MOST, NAME_LONGEST, EPOCHS_MOST = 16, 40, 10_000
 

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from pydantic import Field, ValidationError
 from scipy.special import log_softmax
 
-from harness import blocks, migrations, replicates
+from harness import blocks, curves, migrations, replicates
 from harness.blocks import PREDICTIONS, SUMS, Blocks, Sums
 from harness.files import digest_of_value, disk_mistake, write_bytes
 from harness.multilabel import Bools, MultiLabelScores
@@ -229,7 +229,7 @@ def write(
             if Blocks.read(beside) is None:
                 clips.write(beside)
         if training is not None:
-            write_bytes(path.with_suffix(".training.csv"), training)
+            write_bytes(path.with_suffix(curves.SUFFIX), training)
         if logits is not None:
             _write_predictions(path, result.key, logits, clips, targets)
         write_bytes(path, content)

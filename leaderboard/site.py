@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness import results, tracks
+from harness import curves, results, tracks
 from harness.blocks import SUMS
 from harness.files import digest_of_file, digest_of_files, digest_of_value, disk_mistake
 from harness.outcomes import Mistake, nearest
@@ -191,7 +191,7 @@ class _Track:
         files = [
             digest_of_file(path)
             for cell in row.cells
-            for path in (cell.path, *(cell.path.with_suffix(ending) for ending in (SUMS, REPLICATES, ".training.csv")))
+            for path in (cell.path, *(cell.path.with_suffix(ending) for ending in (SUMS, REPLICATES, curves.SUFFIX)))
             if path.is_file()
         ]
         about = (len(board.ranked), board.splits, board.required, board.groups, board.devices, len(board.superseded))

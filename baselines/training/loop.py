@@ -120,7 +120,7 @@ def fit(
         if before_epoch:
             before_epoch(training.epoch, epochs)
         losses = sums(_epoch(training, stepped, objective, data, run, recipe, epochs), run)
-        scores = {} if held is None else of_first(partial(score, classifier, held), run)
+        scores = _scores(score, classifier, data, held, run, recipe)
         training.epoch += 1
         _settle_epoch(training, recipe, losses, scores)
         if training.epoch > epochs - recipe.snapshots:
@@ -129,6 +129,17 @@ def fit(
         run.progress(training.steps, epochs * recipe.steps_per_epoch(len(data)), **losses, **scores)
     training.record.close()
     _take_home(training, recipe)
+
+
+def _scores(
+    score: Score, classifier: Classifier, data: TrainingData, held: TrainingData | None, run: Run, recipe: Recipe
+) -> dict[str, float]:
+    """Scores on the clips that are kept apart, and where the recipe wants them on those that it learns from."""
+    found = {} if held is None else of_first(partial(score, classifier, held), run)
+    if recipe.score_training:
+        own = of_first(partial(score, classifier, data), run)
+        found |= {f"training_{name.removeprefix('held_out_')}": value for name, value in own.items()}
+    return found
 
 
 def _require_scores(recipe: Recipe, held: TrainingData | None) -> None:

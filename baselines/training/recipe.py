@@ -35,8 +35,9 @@ class Recipe(Config):
     is smaller. `gradient_clip` is the largest norm of all gradients. `bfloat16` computes the network, not the frontend
     or the loss, at 16 bit. `sampling="balanced"` draws clips with replacement, all classes alike. `holdout` is the
     share of the training list's locations that are kept apart and scored after every epoch, where the data set has no
-    list for that of its own; `keep="best"` returns the epoch that scored best on them. `snapshots` keeps the last k
-    epochs for tables over their mean. `compile` needs a C++ compiler where the training runs.
+    list for that of its own; `keep="best"` returns the epoch that scored best on them. `score_training` scores the
+    clips that it learns from as well, without augmentations: one more pass over them an epoch. `snapshots` keeps the
+    last k epochs for tables over their mean. `compile` needs a C++ compiler where the training runs.
     """
 
     epochs: int = Field(ge=1)
@@ -54,6 +55,7 @@ class Recipe(Config):
     sampling: Literal["shuffled", "balanced"] = "shuffled"
     holdout: float = Field(default=0.0, ge=0, lt=1)
     keep: Literal["last", "best"] = "last"
+    score_training: bool = False
     snapshots: int = Field(default=0, ge=0)
     compile: bool = False
 

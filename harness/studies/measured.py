@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from scipy.special import stdtrit
 
-from harness import plan, results
+from harness import curves, plan, results
 from harness.entry import Entry
 from harness.outcomes import Mistake, Outcome
 from harness.plan import Choice
@@ -24,6 +25,9 @@ from harness.throughput.speed import Figures, Speed
 from harness.tracks import Track
 
 CONFIDENCE = 0.95
+
+TRAINING: Final = "training_score"
+"""A measure, and the name of its column in a training curve."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,8 @@ class Findings:
     def _of_epochs(self, result: Result, column: Column, epoch: int | None) -> tuple[float, bool] | None:
         """The mean of a measure over the last epochs, and whether the run kept as many; None without that one epoch."""
         assert result.scores is not None  # noqa: S101 - `result` gives only scored ones
+        if column.measure == TRAINING:
+            return self._of_training(result, epoch)
         if epoch is not None:
             return (_value(result.snapshots[epoch], column), True) if epoch in result.snapshots else None
         last = self.study.last_epochs
@@ -163,6 +169,15 @@ class Findings:
         if last == 1 or len(kept) < last:
             return _value(result.scores, column), last == 1
         return statistics.fmean(_value(scores, column) for scores in kept), True
+
+    def _of_training(self, result: Result, epoch: int | None) -> tuple[float, bool] | None:
+        """What the training wrote down of its own clips after an epoch, or after the last; None where it did not."""
+        found = curves.read(result.identity.path(self.folder).with_suffix(curves.SUFFIX))
+        if found is None or TRAINING not in found.names:
+            return None
+        values = dict(zip(found.epochs, found.column(TRAINING), strict=True))
+        wanted = max(values) if epoch is None else epoch
+        return (values[wanted], True) if wanted in values else None
 
     def _result(self, system: str, split: str, seed: int) -> Result | None:
         choice = self.choice

@@ -18,13 +18,15 @@ FOLDS = "folds"
 
 Measure = Literal[
     "accuracy", "macro_accuracy", "log_loss", "real", "seen", "unseen", "seen_unseen_gap", "mean_average_precision",
-    "macs", "clips_per_second", "figure",
+    "training_score", "macs", "clips_per_second", "figure",
 ]  # fmt: skip
-"""What a column shows. real, seen and unseen are accuracies of device groups; `figure` is what the entry tells of its
-systems (`figures` of the contract)."""
+"""What a column shows. real, seen and unseen are accuracies of device groups; `training_score` is what a training wrote
+down of its own training clips (accuracy, mAP where they have several labels; a training curve of that name); `figure`
+is what the entry tells of its systems (`figures` of the contract)."""
 
 SHARES = frozenset({
     "accuracy", "macro_accuracy", "real", "seen", "unseen", "seen_unseen_gap", "mean_average_precision",
+    "training_score",
 })  # fmt: skip
 """Measures between 0 and 1, which papers print in percent."""
 

@@ -322,7 +322,7 @@ class _System:
 
     def _curves(self) -> list[tuple[str, curves.Curves]]:
         cells = [cell for cell in self.row.cells if cell.split == self.largest][:CURVES]
-        read = [(f"seed {cell.seed}", curves.read(cell.path.with_suffix(".training.csv"))) for cell in cells]
+        read = [(f"seed {cell.seed}", curves.read(cell.path.with_suffix(curves.SUFFIX))) for cell in cells]
         return [(name, found) for name, found in read if found and "loss" in found.names]
 
     def training(self) -> tuple[Chart, ...]:

@@ -220,6 +220,26 @@ def test_a_row_may_be_about_one_epoch_or_only_printed(
     ]
 
 
+WRITING_DOWN = made.TRAIN.replace(
+    "        run.progress(",
+    "        scores.append(f'{step + 1},{(step + 1) / 10 + run.seed / 100}')\n"
+    "        (run.work / 'metrics.csv').write_text('\\n'.join(scores))\n        run.progress(",
+).replace("    speeds = state", "    scores = ['epoch,training_score']\n    speeds = state")
+
+
+@pytest.mark.parametrize(("train", "fifth", "last"), [(WRITING_DOWN, "50.50", "60.50"), (SNAPSHOTS, None, None)])
+def test_what_a_training_wrote_of_its_own_clips_is_shown_by_epoch(
+    tmp_path: Path, track: str, places: Places, hands: Hands, capsys: pytest.CaptureFixture[str],
+    train: str, fifth: str | None, last: str | None,
+) -> None:  # fmt: skip
+    text = BY_EPOCH.replace("macro_accuracy", "training_score", 1).replace("epoch = 7, ", "")
+    folder = with_study(tmp_path / "mine", text, train=train)
+    read = studies.reader(folder)
+    running.run(read, studies.load(read, "table1"), Leads(), track, Choice(), places, hands)
+    shown = [line[3] for line in table(capsys.readouterr().out) if line[0] in {"first", "later"} and line[1] == "S1"]
+    assert shown == [fifth or "not measured", last or "not measured"]
+
+
 def test_a_relation_to_another_system_of_the_row_needs_that_system() -> None:
     column = {"name": "lead", "relation": "less", "to": "other", "of": "one"}
     row = {"name": "first", "systems": {"one": "S1", "other": "S2"}}

@@ -226,6 +226,22 @@ def test_held_out_clips_are_scored_by_what_they_are_labelled_with() -> None:
     assert several["held_out_loss"] == pytest.approx(float(loss))
 
 
+def test_training_clips_are_scored_as_they_are_and_change_nothing(tmp_path: Path) -> None:
+    data, student = Data(), classifier()
+    rest, _ = data.holdout(0.3, Run(tmp_path).seed)
+    knobs = {"holdout": 0.3, "epochs": 3}
+    plain = trained(Run(tmp_path / "a"), data=Data(), **knobs)
+    scored = trained(Run(tmp_path / "b"), student, data, score_training=True, **knobs)
+    with (tmp_path / "a" / "metrics.csv").open() as one, (tmp_path / "b" / "metrics.csv").open() as other:
+        without, rows = list(csv.DictReader(one)), list(csv.DictReader(other))
+    assert set(rows[0]) - set(without[0]) == {"training_loss", "training_score"}
+    assert [row["score"] for row in rows] == [row["score"] for row in without]
+    now = held_out_scores(student, rest)  # type: ignore[arg-type]
+    assert float(rows[-1]["training_score"]) == now["score"]
+    assert float(rows[-1]["training_loss"]) == pytest.approx(now["held_out_loss"])
+    assert same(plain, scored)
+
+
 def test_snapshots_are_of_the_last_epochs_and_finished_as_the_classifier_is(tmp_path: Path) -> None:
     recipe, student, run, data = Recipe(**(BASE | {"snapshots": 2})), classifier(), Run(tmp_path), Data()
     losses = objective(student, recipe, (), data, run, 2)  # type: ignore[arg-type]
