@@ -228,8 +228,11 @@ def write(
             beside = clips_path(results, result.identity.track, result.digests.test_list)
             if Blocks.read(beside) is None:
                 clips.write(beside)
+        curve = path.with_suffix(curves.SUFFIX)
         if training is not None:
-            write_bytes(path.with_suffix(curves.SUFFIX), training)
+            write_bytes(curve, training)
+        else:
+            curve.unlink(missing_ok=True)  # of an earlier run
         if logits is not None:
             _write_predictions(path, result.key, logits, clips, targets)
         write_bytes(path, content)

@@ -31,7 +31,7 @@ Objective = Callable[[nn.Module, Batch, TrainingData], Losses]
 """Losses of a batch of the data by name, "loss" the one to minimise; the network may be a compiled form of the one."""
 
 Score = Callable[[Classifier, TrainingData], dict[str, float]]
-"""Scores of a classifier on held-out clips by name; "score" is the one that is to be large."""
+"""Scores of a classifier on clips by name, held out or not; "score" is the one that is to be large."""
 
 Between = Callable[[int, int], None]
 """Called with an epoch, counted from 0, and how many there are, before the epoch begins."""
@@ -99,8 +99,9 @@ def fit(
 
     A checkpoint is kept after every epoch: a run that was interrupted goes on from there to the same weights, bit for
     bit on a CPU. After every epoch it is scored on the clips that the publisher of the data keeps for choosing, else on
-    those that the recipe holds out. `run.work` gets metrics.csv and TensorBoard events. Raises `Mistake` where a loss
-    is no number, with the batch named, and where the recipe wants such scores and there are no clips for them.
+    those that the recipe holds out, and on what it learns from where the recipe says so. `run.work` gets metrics.csv
+    and TensorBoard events. Raises `Mistake` where a loss is no number, with the batch named, and where the recipe wants
+    held-out scores and there are no clips for them.
 
     Where the run has several processes, each takes its share of every batch, and their steps are those of one process
     but for what looks at a whole batch (docs/learning.md); `score` is asked in process 0.

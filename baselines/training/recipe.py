@@ -36,8 +36,9 @@ class Recipe(Config):
     or the loss, at 16 bit. `sampling="balanced"` draws clips with replacement, all classes alike. `holdout` is the
     share of the training list's locations that are kept apart and scored after every epoch, where the data set has no
     list for that of its own; `keep="best"` returns the epoch that scored best on them. `score_training` scores the
-    clips that it learns from as well, without augmentations: one more pass over them an epoch. `snapshots` keeps the
-    last k epochs for tables over their mean. `compile` needs a C++ compiler where the training runs.
+    clips that it learns from as well, without augmentations: one more pass over them an epoch, by the weights as they
+    are then, not averaged. `snapshots` keeps the last k epochs for tables over their mean. `compile` needs a C++
+    compiler where the training runs.
     """
 
     epochs: int = Field(ge=1)

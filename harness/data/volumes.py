@@ -21,15 +21,23 @@ END = struct.Struct("<4s4H2LH")
 """Mark; this volume, the directory's, members there and in all; bytes of the directory, its offset; of the comment."""
 END_MARK = b"PK\x05\x06"
 LONGEST_COMMENT = 65535
+NO_DIRECTORY = "its last volume does not say where its directory is"
+TOO_LARGE = 2**32 - 1
+"""Stands in the end for a number that the record of large archives (Zip64) has."""
+LOCATOR = struct.Struct("<4sLQL")
+"""Right before the end, where there is such a record: mark; the record's volume, its offset there; volumes in all."""
+LOCATOR_MARK = b"PK\x06\x07"
+RECORD = struct.Struct("<4s12x2L4Q")
+"""Mark; this volume, the directory's; members there and in all; bytes of the directory, its offset."""
+RECORD_MARK = b"PK\x06\x06"
 
 
 @dataclass(frozen=True)
 class _Directory:
-    """Where the directory begins in the volumes' bytes in a row, its bytes, and how many members it names."""
+    """Where the directory begins in the volumes' bytes in a row, and its bytes."""
 
     start: int
     size: int
-    members: int
 
 
 @contextmanager
@@ -41,24 +49,44 @@ def opened(volumes: Sequence[Path]) -> Iterator[tuple[ZipFile, list[ZipInfo]]]:
     with ExitStack() as stack:
         files = [stack.enter_context(path.open("rb")) for path in volumes]
         starts = list(accumulate((path.stat().st_size for path in volumes), initial=0))
-        directory = _directory(files[-1], starts)
-        end = END.pack(END_MARK, 0, 0, directory.members, directory.members, directory.size, 0, 0)
+        directory = _directory(files, starts)
+        end = END.pack(END_MARK, 0, 0, 0, 0, directory.size, 0, 0)  # zipfile counts the members itself
         joined = io.BufferedReader(_Joined([*files, io.BytesIO(end)], starts, directory.start + directory.size))
         archive = stack.enter_context(ZipFile(joined))
         yield archive, [_placed(member, starts, directory) for member in archive.infolist()]
 
 
-def _directory(last: IO[bytes], starts: Sequence[int]) -> _Directory:
+def _directory(files: Sequence[IO[bytes]], starts: Sequence[int]) -> _Directory:
     """What the end of the last volume says of the directory."""
-    last.seek(-min(starts[-1] - starts[-2], END.size + LONGEST_COMMENT), io.SEEK_END)
-    tail = last.read()
+    longest = LOCATOR.size + END.size + LONGEST_COMMENT
+    files[-1].seek(-min(starts[-1] - starts[-2], longest), io.SEEK_END)
+    tail = files[-1].read()
     position = tail.rfind(END_MARK)
     if position < 0 or len(tail) - position < END.size:
-        raise BadZipFile("its last volume has no directory")
-    _, this, volume, _, members, size, offset, _ = END.unpack_from(tail, position)
-    if this != len(starts) - 2 or volume > this:
-        raise BadZipFile(f"it has {this + 1:,} volumes, and {len(starts) - 1:,} are listed")
-    return _Directory(starts[volume] + offset, size, members)
+        raise BadZipFile(NO_DIRECTORY)
+    _, this, volume, _, _, size, offset, _ = END.unpack_from(tail, position)
+    if this != len(files) - 1:
+        raise BadZipFile(f"it has {this + 1:,} volumes, and {len(files):,} are listed")
+    if TOO_LARGE in {size, offset}:
+        volume, size, offset = _of_large(files, tail[:position])
+    if volume > this or size >= TOO_LARGE:
+        raise BadZipFile(NO_DIRECTORY)
+    return _Directory(starts[volume] + offset, size)
+
+
+def _of_large(files: Sequence[IO[bytes]], before: bytes) -> tuple[int, int, int]:
+    """The directory's volume, its bytes and its offset there, from the record of a large archive."""
+    if len(before) < LOCATOR.size:
+        raise BadZipFile(NO_DIRECTORY)
+    mark, volume, offset, _ = LOCATOR.unpack(before[-LOCATOR.size :])
+    if mark != LOCATOR_MARK or volume >= len(files):
+        raise BadZipFile(NO_DIRECTORY)
+    files[volume].seek(offset)
+    record = files[volume].read(RECORD.size)
+    if len(record) < RECORD.size or not record.startswith(RECORD_MARK):
+        raise BadZipFile(NO_DIRECTORY)
+    _, _, where, _, _, size, begin = RECORD.unpack(record)
+    return where, size, begin
 
 
 def _placed(member: ZipInfo, starts: Sequence[int], directory: _Directory) -> ZipInfo:
@@ -69,7 +97,7 @@ def _placed(member: ZipInfo, starts: Sequence[int], directory: _Directory) -> Zi
     if not 0 <= member.volume < len(starts) - 1:
         raise BadZipFile(f"{member.filename} begins in volume {member.volume + 1:,}")
     placed = ZipInfo(member.orig_filename, member.date_time)
-    for name in ("compress_type", "compress_size", "file_size", "CRC", "flag_bits", "external_attr"):
+    for name in ("filename", "compress_type", "compress_size", "file_size", "CRC", "flag_bits", "external_attr"):
         setattr(placed, name, getattr(member, name))
     placed.header_offset = member.header_offset - directory.start + starts[member.volume]
     return placed

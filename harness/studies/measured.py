@@ -171,13 +171,15 @@ class Findings:
         return statistics.fmean(_value(scores, column) for scores in kept), True
 
     def _of_training(self, result: Result, epoch: int | None) -> tuple[float, bool] | None:
-        """What the training wrote down of its own clips after an epoch, or after the last; None where it did not."""
+        """What the training wrote down of its own clips after an epoch, or the last ones; None where it did not."""
         found = curves.read(result.identity.path(self.folder).with_suffix(curves.SUFFIX))
         if found is None or TRAINING not in found.names:
             return None
         values = dict(zip(found.epochs, found.column(TRAINING), strict=True))
-        wanted = max(values) if epoch is None else epoch
-        return (values[wanted], True) if wanted in values else None
+        if epoch is not None:
+            return (values[epoch], True) if epoch in values else None
+        last = [values[each] for each in sorted(values)][-self.study.last_epochs :]
+        return statistics.fmean(last), len(last) == self.study.last_epochs
 
     def _result(self, system: str, split: str, seed: int) -> Result | None:
         choice = self.choice

@@ -139,6 +139,15 @@ def test_a_failure_vanishes_when_the_cell_succeeds(tmp_path: Path) -> None:
     assert names(tmp_path) == ["split100-seed0.json", "split100-seed0.npz"]
 
 
+def test_curves_of_an_earlier_run_do_not_stay_beside_a_later_one(tmp_path: Path) -> None:
+    path = results.write(result(), tmp_path, training=b"epoch,loss\n1,2\n")
+    assert names(tmp_path) == ["split100-seed0.json", "split100-seed0.training.csv"]
+    results.write(failure(), tmp_path)
+    assert path.with_suffix(".training.csv").is_file()
+    results.write(result(), tmp_path)
+    assert not path.with_suffix(".training.csv").exists()
+
+
 def test_a_success_leaves_the_failures_of_other_cells(tmp_path: Path) -> None:
     results.write(failure(identity=identity(seed=1)), tmp_path)
     results.write(result(), tmp_path, LOGITS)

@@ -69,6 +69,10 @@ class File(Piece):
     def _fits_together(self) -> File:
         if (self.root or self.expect or self.volumes) and not self.unpack:
             raise ValueError("root, expect and volumes are for archives, and unpack is not set")
+        stem = self.name.removesuffix(".zip")
+        in_order = [f"{stem}.z{number:02}" for number in range(1, len(self.volumes) + 1)]
+        if self.volumes and (stem == self.name or [volume.name for volume in self.volumes] != in_order):
+            raise ValueError("volumes are those of a zip archive, in their order: .z01, .z02, …, and .zip by itself")
         return self
 
     @property

@@ -860,6 +860,12 @@ def test_damaged_volumes_are_one_sentence_and_all_are_fetched_anew(get: Getting,
     assert get(record).fetched == ("set.z01", "set.z02", "set.zip")
 
 
+@pytest.mark.parametrize(("name", "volumes"), [("set.zip", ["set.z02"]), ("set.tar.gz", ["set.z01"])])
+def test_volumes_are_those_of_a_zip_archive_in_their_order(name: str, volumes: list[str]) -> None:
+    with pytest.raises(ValidationError, match="in their order"):
+        record_of({"name": name, "unpack": True, "volumes": [{"name": one} for one in volumes]})
+
+
 def test_room_is_wanted_for_all_volumes_at_once(get: Getting, server: Flaky) -> None:
     file = {"name": "set.zip", "unpack": True, "bytes": 10**15, "volumes": [{"name": "set.z01", "bytes": 10**15}]}
     assert "takes 4000000.0 GB" in refused(get, record_of(file)).problem
