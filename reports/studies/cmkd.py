@@ -2,42 +2,80 @@
 
 python reports/studies/cmkd.py [RESULTS ...] > reports/studies/cmkd-figures.md
 
-Each question compares two systems on the same test clips: four folds of ESC-10, preset `small`.
+Each question compares two systems on the same test clips: folds of ESC-10, preset `small`; settings on two of them.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from questions import RESULTS, Cell, Question, Report, written
 
 FOLDS = ("1", "2", "3", "4")
+SWEPT = ("1", "2")
 HEAD = """# CNNs and transformers that teach each other: figures
 
-Written by `cmkd.py`; what they mean stands in [cmkd.md](cmkd.md). `*`: the interval leaves out nothing."""
+Written by `cmkd.py`; what they mean stands in [cmkd.md](cmkd.md). `*`: the interval leaves out nothing. Printed numbers
+are of the nearest networks of the paper, on FSD50K: EfficientNet-B0 for the CNN of the first four, and in settings
+EfficientNet-B0→AST-Base and AST-Tiny→EfficientNet-B2."""
+
+TABLE_3 = {"lite0": "EffNet-B0", "ast-tiny": "AST-Tiny"}
+"""The systems' nearest networks in table 3."""
+
+TEACHER, HEADS = "Teacher Type / {} Teacher", "Separate Distillation Head / {}"
+TAU, LAMBDA = "KD Temperature / τ = {}", "KD Balancing Coefficient / λ = {}"
+LAMBDAS = {
+    "lambda-0": (LAMBDA.format("0 (No ground truth label)"), LAMBDA.format("0.5 (Default)")),
+    "lambda-0.25": (LAMBDA.format("0.25"), LAMBDA.format("0.5 (Default)")),
+    "lambda-0.75": (LAMBDA.format("0.75"), LAMBDA.format("0.5 (Default)")),
+}
+CONVENTIONAL = {"conventional": (TEACHER.format("Conventional"), "Teacher Type / Consistent Teacher (Default)")}
+TWO_HEADS = {"two-heads": (HEADS.format("Yes"), HEADS.format("No (Default)"))}
+TO_AST = {
+    **CONVENTIONAL,
+    "tau-0.5": (TAU.format("0.5"), TAU.format("1.0")),
+    "tau-2.5": (TAU.format("2.5"), TAU.format("1.0")),
+    **LAMBDAS,
+    **TWO_HEADS,
+}
+TO_CNN = {
+    **CONVENTIONAL,
+    "tau-0.5": (TAU.format("0.5"), TAU.format("2.5")),
+    "tau-1": (TAU.format("1.0"), TAU.format("2.5")),
+    **LAMBDAS,
+    **TWO_HEADS,
+}
+"""Settings of table 5: the row that prints each, and the row of the paper's choice."""
 
 
-def question(title: str, one: str, other: str, cells: tuple[Cell, Cell] | None = None) -> Question:
-    return Question(title, f"cmkd/{one}", f"cmkd/{other}", FOLDS, cells, "mAP")
+def taught(student: str, teacher: str, title: str, *, against: str) -> Question:
+    """A student beside another system, where table 3 prints both."""
+    row = TABLE_3[student]
+    other = (row, "No KD") if against == student else ("Teacher Model Performance", TABLE_3[against])
+    cells: tuple[Cell, Cell] = (("cmkd", "table3", row, TABLE_3[teacher]), ("cmkd", "table3", *other))
+    return Question(title, f"cmkd/{teacher}-to-{student}", f"cmkd/{against}", FOLDS, cells, "mAP")
 
 
-def of_settings(teacher: str, student: str, settings: Sequence[str]) -> tuple[Question, ...]:
+def of_settings(pair: str, column: str, settings: Mapping[str, tuple[str, str]]) -> tuple[Question, ...]:
     """Each setting of table 5 against the system that it changes."""
-    pair = f"{teacher}-to-{student}"
-    return tuple(question(f"{pair}: {one} against the paper's choice", f"{pair}-{one}", pair) for one in settings)
+    return tuple(
+        Question(
+            f"{pair}: {one} against the paper's choice", f"cmkd/{pair}-{one}", f"cmkd/{pair}", SWEPT,
+            (("cmkd", "table5", row, column), ("cmkd", "table5", default, column)), "mAP",
+        )
+        for one, (row, default) in settings.items()
+    )  # fmt: skip
 
 
-TO_CNN = ("conventional", "tau-0.5", "tau-1", "lambda-0", "lambda-0.25", "lambda-0.75", "two-heads")
-TO_AST = ("conventional", "tau-0.5", "tau-2.5", "lambda-0", "lambda-0.25", "lambda-0.75", "two-heads")
 QUESTIONS = (
-    question("AST-tiny, taught by the CNN, against AST-tiny alone", "lite0-to-ast-tiny", "ast-tiny"),
-    question("The CNN, taught by AST-tiny, against the CNN alone", "ast-tiny-to-lite0", "lite0"),
-    question("The student AST-tiny against its teacher, the CNN", "lite0-to-ast-tiny", "lite0"),
-    question("The student CNN against its teacher, AST-tiny", "ast-tiny-to-lite0", "ast-tiny"),
-    *of_settings("lite0", "ast-tiny", TO_AST),
-    *of_settings("ast-tiny", "lite0", TO_CNN),
+    taught("ast-tiny", "lite0", "AST-tiny, taught by the CNN, against AST-tiny alone", against="ast-tiny"),
+    taught("lite0", "ast-tiny", "The CNN, taught by AST-tiny, against the CNN alone", against="lite0"),
+    taught("ast-tiny", "lite0", "The student AST-tiny against its teacher, the CNN", against="lite0"),
+    taught("lite0", "ast-tiny", "The student CNN against its teacher, AST-tiny", against="ast-tiny"),
+    *of_settings("lite0-to-ast-tiny", "CNN→AST", TO_AST),
+    *of_settings("ast-tiny-to-lite0", "AST→CNN", TO_CNN),
 )
 
 REPORT = Report("esc10-folds-1-4", "FSD50K", HEAD, QUESTIONS)

@@ -88,7 +88,7 @@ def _answered(question: Question, clips: Material, report: Report) -> Iterator[s
 
 def _splits(question: Question, clips: Material) -> str:
     if clips.board.folds:
-        return f"{len(question.splits)} folds"
+        return f"folds {display.words(question.splits)}"
     return f"split {display.words(question.splits)} %"
 
 
