@@ -36,7 +36,8 @@ class Config(BaseModel):
     """Base of an entry's `Config`: frozen, typed, defaults too, and without unknown fields.
 
     A field annotated `Path` names a file or folder. It is looked for from where the command was typed, then beside
-    `submission.py`; what the file holds becomes part of the result's identity.
+    `submission.py`; what the file holds becomes part of the result's identity. An entry gets it as it is read again
+    from its record (`model_dump(mode="json")`): which fields were typed, and which have their defaults, it cannot ask.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)

@@ -116,7 +116,7 @@ def masking_with(value: float, steps: Steps) -> Steps:
     """The recipe with this value under masks that do not say what they are filled with."""
     return tuple(
         step.model_copy(update={"value": value})
-        if isinstance(step, FrequencyMask | TimeMask) and "value" not in step.model_fields_set
+        if isinstance(step, FrequencyMask | TimeMask) and step.value is None
         else step
         for step in steps
     )

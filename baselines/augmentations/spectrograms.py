@@ -25,28 +25,28 @@ class SpectrogramStep(Step):
 
 
 class FrequencyMask(SpectrogramStep):
-    """One band of at most `limit` - 1 mel rows a clip set to `value`.
+    """One band of at most `limit` - 1 mel rows a clip set to `value` (None: 0, or what `masking_with` says).
 
     SpecAugment as torchaudio has it, one mask a clip. DCASE 2023 and 2024: 48 on the linear mel, value 0.
     """
 
     kind: Literal["frequency_mask"] = "frequency_mask"
     limit: int = Field(ge=0)
-    value: float = 0.0
+    value: float | None = None
 
     def apply(self, sample: Sample, generator: Generator) -> Sample:
-        return sample.having(mask_frequencies(sample.x, self.limit, generator, self.value))
+        return sample.having(mask_frequencies(sample.x, self.limit, generator, self.value or 0.0))
 
 
 class TimeMask(SpectrogramStep):
-    """One stretch of at most `limit` - 1 frames a clip set to `value`."""
+    """One stretch of at most `limit` - 1 frames a clip set to `value` (None: 0, or what `masking_with` says)."""
 
     kind: Literal["time_mask"] = "time_mask"
     limit: int = Field(ge=0)
-    value: float = 0.0
+    value: float | None = None
 
     def apply(self, sample: Sample, generator: Generator) -> Sample:
-        return sample.having(mask_frames(sample.x, self.limit, generator, self.value))
+        return sample.having(mask_frames(sample.x, self.limit, generator, self.value or 0.0))
 
 
 class RollFrames(SpectrogramStep):

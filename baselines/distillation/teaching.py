@@ -26,7 +26,8 @@ from harness.contract import Batch, Classifier, Clips, Mistake, Run, Teacher, Tr
 class Distillation(BaseModel):
     """How a student learns from its teachers.
 
-    `label_weight` is lambda: loss = lambda * label loss + (1 - lambda) * distillation loss. `form`: "softened" (papers
+    `label_weight` is lambda: loss = lambda * label loss + (1 - lambda) * distillation loss. `tau` (None: 1) and
+    `reduction` (None: "elements") may be left to an entry that knows better. `form`: "softened" (papers
     000 and 004) or "cross_model" (003 and 001); `order` turns the former's divergence round. `teaching`: "consistent",
     the teacher hears the same augmented batch; "clean", it hears the clip as it was; "offline", the same, once before
     the training. `teacher_input`: the features of its own frontend, augmented by the same draws, or the student's, for
@@ -38,10 +39,10 @@ class Distillation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     label_weight: float = Field(ge=0, le=1)
-    tau: float = Field(default=1.0, gt=0)
+    tau: float | None = Field(default=None, gt=0)
     form: Literal["softened", "cross_model"] = "softened"
     order: Order = "teacher_student"
-    reduction: Reduction = "elements"
+    reduction: Reduction | None = None
     teaching: Literal["consistent", "clean", "offline"] = "consistent"
     teacher_input: Literal["teacher", "student"] | tuple[str, ...] = "teacher"
     ensemble: Ensemble = Ensemble()

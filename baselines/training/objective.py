@@ -70,9 +70,10 @@ class Objective:
     def _divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
         how = self.distillation
         assert how is not None  # noqa: S101 - there are teachers, so there is a way to learn from them
+        tau, reduction = how.tau or 1.0, how.reduction or "elements"
         if how.form == "softened":
-            return softened_divergence(student, teacher, how.tau, how.reduction, how.order)
-        return cross_model_divergence(student, teacher, how.tau, self.activation, how.reduction)
+            return softened_divergence(student, teacher, tau, reduction, how.order)
+        return cross_model_divergence(student, teacher, tau, self.activation, reduction)
 
 
 def objective(

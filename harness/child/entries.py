@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -55,12 +55,28 @@ def _require_contract(module: ModuleType) -> None:
             raise Mistake("contract.signature", problem, "See harness/contract.py.") from None
 
 
-def typed(entry: contract.Entry, job: Job) -> contract.Config:
-    """The configuration as it was typed."""
+def configured(kind: type[contract.Config], settings: Mapping[str, Any]) -> contract.Config:
+    """The configuration as it was typed, read again from what is recorded of it.
+
+    What is recorded names the cell: an entry that asked which fields were typed, and not what they hold, would have one
+    name for two systems. Raises `Mistake` where a configuration does not fit, or is another once it is read again.
+    """
     try:
-        return entry.Config.model_validate(job.settings)
+        recorded = kind.model_validate(settings).model_dump(mode="json")
+        config = kind.model_validate(recorded)
     except ValidationError as error:
-        raise misfit(error, entry.Config, where="The configuration", rule="config") from None
+        raise misfit(error, kind, where="The configuration", rule="config") from None
+    again = config.model_dump(mode="json")
+    changed = sorted(name for name in recorded.keys() | again.keys() if recorded.get(name) != again.get(name))
+    if changed:
+        problem = f"The configuration is another one when it is read again from its record: {', '.join(changed)}."
+        raise Mistake("config.record", problem, "Let the validators of Config leave alone what they gave themselves.")
+    return config
+
+
+def typed(entry: contract.Entry, job: Job) -> contract.Config:
+    """The configuration of a job, with paths as they were typed."""
+    return configured(entry.Config, job.settings)
 
 
 def paths(config: contract.Config) -> dict[str, Path]:

@@ -162,10 +162,10 @@ class Config(Recipe):
         if how is None:
             return None
         changes: dict[str, Any] = {}
-        if "tau" not in how.model_fields_set:
+        if how.tau is None:
             warm = self.taught_by == "ast" and not self.transformer
             changes["tau"] = self.temperature_ast_to_cnn if warm else self.temperature
-        if "reduction" not in how.model_fields_set:
+        if how.reduction is None:
             changes["reduction"] = REDUCTIONS[self.loss]
         return how.model_copy(update=changes)
 

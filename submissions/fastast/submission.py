@@ -111,7 +111,7 @@ class Config(Recipe):
 
     def teaching(self) -> Distillation | None:
         """How the student learns: both losses reduced alike, unless a reduction is given."""
-        if self.distillation is None or "reduction" in self.distillation.model_fields_set:
+        if self.distillation is None or self.distillation.reduction is not None:
             return self.distillation
         return self.distillation.model_copy(update={"reduction": REDUCTIONS[self.loss]})
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import entry
-from harness.child.entries import import_entry
+from harness.child.entries import configured, import_entry
 from harness.contract import Task
 from harness.entry import Entry
 
@@ -25,4 +25,4 @@ def load(name: str) -> tuple[Entry, Any]:
 
 def config(read: Entry, module: Any, system: str, preset: str | None = None, **changes: Any) -> Any:
     fields = read.submission.presets[preset] if preset else {}
-    return module.Config.model_validate({**read.system(system).config, **fields, **changes})
+    return configured(module.Config, {**read.system(system).config, **fields, **changes})

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from baselines.distillation import cross_model_divergence, label_loss
+from baselines.frontends import NORMALISATION
 from harness import needs
 from harness.complexity.measuring import evaluate, measure
 from harness.contract import Batch, Clips, Mistake, Task
@@ -94,6 +95,20 @@ def test_students_learn_as_equation_1_says() -> None:
             assert how.reduction == "elements"
             esc = config(READ, MODULE, f"{teacher}-to-{student}", "esc50").teaching()
             assert (esc.tau, esc.reduction) == (5.0, "clips")
+
+
+@pytest.mark.parametrize("pair", ["ast-tiny-to-effnet-b2", "effnet-b0-to-ast-base", "ast-tiny-to-lite0"])
+def test_a_temperature_that_is_said_is_another_cell_than_one_that_is_not(pair: str) -> None:
+    """Cells have their names from what is recorded: at 2.5 for want of another, and at 1, are two."""
+    preset = "small" if "lite0" in pair else "fsd50k"
+    plain = config(READ, MODULE, pair, preset)
+    how = {**plain.distillation.model_dump(), "tau": 1.0}
+    warm, cold = plain, config(READ, MODULE, pair, preset, distillation=how)
+    assert warm.model_dump(mode="json") != cold.model_dump(mode="json")
+    assert (warm.teaching().tau, cold.teaching().tau) == (1.0 if "to-ast" in pair else 2.5, 1.0)
+    masks = [step.value for step in plain.steps() if step.kind.endswith("_mask")]
+    settings = NORMALISATION[plain.normalisation]
+    assert masks == 2 * [pytest.approx(-settings.mean / settings.scale)]
 
 
 def test_recipes_are_those_of_table_2() -> None:
