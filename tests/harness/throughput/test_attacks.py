@@ -29,13 +29,17 @@ VERDICTS = {
     "knows_the_test_clips": {"", "speed.known"},
     "other_path": {"speed.answers", "speed.impossible", "speed.known"},
     "other_path_now_and_then": {"speed.answers", "speed.impossible", "speed.known"},
-    "replies_early": {"speed.answers"},
+    "replies_early": {"", "speed.answers"},
     "slows_the_baseline": {"speed.meddling"},
     "starts_processes": {"speed.processes"},
     "takes_its_time": {"speed.time"},
     "works_in_a_thread": {"speed.answers", "speed.impossible", "speed.known"},
 }
-"""The rules that each may meet first; "" where it is timed and its figures are those of the honest one."""
+"""The rules that each may meet first; "" where it is timed and its figures are those of the honest one.
+
+Who replies early on a machine that is busy may have computed before anybody reads: the clock had not stopped, and
+nothing is gained.
+"""
 
 HARMLESS = ("busy_threads", "kept_answers", "knows_the_test_clips", "lazy_logits", "looks_ahead", "patched_clocks")
 
