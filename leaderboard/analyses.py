@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from harness.analysing.finding import Finding, Number, Panel
 from harness.files import digest_of_value, disk_mistake, write_bytes
-from leaderboard import charts, display
+from leaderboard import charts, display, svg_parts
 from leaderboard.scales import Axis, plain
 from leaderboard.sheet import sheet
 from leaderboard.tables import NOTHING, Column, Field, Table
@@ -20,6 +20,9 @@ LONGEST = 120
 """Letters of a file name; beyond, a digest takes the place of the systems."""
 
 SPREAD = "standard deviations over runs"
+
+PAIR_NAME = 250
+"""Room for the names of two systems before their row: more than half of the figure."""
 
 
 def as_text(found: Finding) -> tuple[list[list[str]], list[str]]:
@@ -122,14 +125,14 @@ def _bars(panel: Panel, numbers: Sequence[Number], names: Mapping[str, str]) -> 
     bars = []
     for number in numbers:
         spread = number.spread or 0.0
-        name = " and ".join(names[system] for system in number.systems)
+        name = " and ".join(svg_parts.shortened(names[system], PAIR_NAME / 2 - 14) for system in number.systems)
         bars.append(charts.Bar(name, number.mean, number.mean - spread, number.mean + spread))
     if len(numbers) == 1 and len(runs := numbers[0].runs) > 1:
         bars = [replace(bars[0], name=f"mean of {len(runs)} runs")]
         bars += [charts.Bar(f"split {run.split}, seed {run.seed}", run.value, run.value, run.value) for run in runs]
     return charts.intervals(
         bars, Axis(panel.y, write=display.short), title=f"{panel.name}: {panel.y}",
-        description=f"Dots are means over runs, whiskers {SPREAD}.",
+        description=f"Dots are means over runs, whiskers {SPREAD}.", room=PAIR_NAME,
     )  # fmt: skip
 
 

@@ -46,6 +46,8 @@ MOST_MARKERS = 12
 
 NAME = 150
 """Room for the name of a series or a point."""
+ROW_NAME = 170
+"""Room for the name of a row, where nothing else is said."""
 MOST_ROWS = 4
 """Of names of limits over a plot."""
 Values = TypeVar("Values", bound=tuple[float, ...])
@@ -154,15 +156,17 @@ def scatter(
     return _chart(HEIGHT, body, title, description)
 
 
-def intervals(bars: Sequence[Bar], x: Axis, *, title: str, description: str, against: float | None = None) -> Markup:
+def intervals(
+    bars: Sequence[Bar], x: Axis, *, title: str, description: str, against: float | None = None, room: float = ROW_NAME
+) -> Markup:
     """A chart with a row for each bar, in their order: a dot at the value, a whisker from low to high.
 
-    `against` is a value that all are held against: a line from top to bottom.
+    `against` is a value that all are held against: a line from top to bottom. Names get up to `room` of the width.
     """
     shown = [bar for bar in bars if x.shows(bar.value)]
     ends = [() if against is None else (against,), *((bar.value, *_known((bar.low, bar.high), x)) for bar in shown)]
     scale = scale_of(x, _flat(ends))
-    names = [svg_parts.shortened(bar.name, 170) for bar in bars]
+    names = [svg_parts.shortened(bar.name, room) for bar in bars]
     left = max(30, 14 + max(map(svg_parts.width, names), default=0))
     plot = _Plot(scale, scale, left, 8, _right(scale), 8 + ROW * max(len(bars), 3))
     grid = "".join(f"M{short(plot.across(at))} {plot.top}V{short(plot.bottom)}" for at in scale.ticks)
@@ -230,11 +234,9 @@ def _bottom(plot: _Plot, x: Axis) -> list[svg.Element]:
     places = [plot.across(at) for at in plot.x.ticks]
     kept = _kept([(at, svg_parts.width(label) + 6, label) for at, label in zip(places, plot.x.labels, strict=True)])
     marked = [svg_parts.written(label, at, plot.bottom + 18) for at, label in kept]
-    marked.append(
-        svg_parts.written(
-            svg_parts.shortened(x.title, WIDTH - 60), (plot.left + plot.right) / 2, plot.bottom + FLOOR - 7
-        )
-    )
+    title = svg_parts.shortened(x.title, WIDTH - 60)
+    middle = min((plot.left + plot.right) / 2, WIDTH - 4 - svg_parts.width(title) / 2)
+    marked.append(svg_parts.written(title, middle, plot.bottom + FLOOR - 7))
     small = "".join(f"M{short(at)} {short(plot.bottom)}v5" for at in places)
     return [
         svg_parts.path("axis", f"M{short(plot.left)} {short(plot.bottom)}H{short(plot.right)}{small}"),

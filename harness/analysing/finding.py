@@ -7,6 +7,9 @@ import statistics
 from harness.results import Provenance
 from harness.validated import Record
 
+ROUNDING = 1e-12
+"""Means below this share of the largest number are what rounding leaves."""
+
 
 class Panel(Record):
     """A part of the figure: what its numbers are (`y`, with the unit) and what they stand over (`x`), if anything."""
@@ -35,7 +38,9 @@ class Number(Record):
 
     @property
     def mean(self) -> float:
-        return statistics.fmean(run.value for run in self.runs)
+        """Over all runs; 0 where they cancel but for rounding."""
+        found = statistics.fmean(run.value for run in self.runs)
+        return 0.0 if abs(found) < ROUNDING * max(abs(run.value) for run in self.runs) else found
 
     @property
     def spread(self) -> float | None:

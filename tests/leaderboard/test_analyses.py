@@ -16,7 +16,7 @@ from harness import provenance
 from harness.analysing import running
 from harness.analysing.finding import Finding, Number, Panel, Run
 from harness.outcomes import Mistake
-from leaderboard import analyses, charts
+from leaderboard import analyses, charts, svg_parts
 
 SVG = "{http://www.w3.org/2000/svg}"
 SYSTEMS = ("one/cnn", "one/ast", "one/<hybrid> & more")
@@ -145,3 +145,21 @@ def test_files_have_every_number(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Mistake, match="could not be written"):
         analyses.write(CURVES, tmp_path / "file")
+
+
+def test_numbers_that_cancel_are_zero() -> None:
+    drop = number(OVER, SYSTEMS[:1], (100 * 0.1 / 0.69, 100 * (0.5 - 0.6) / 0.69))
+    assert statistics.fmean(run.value for run in drop.runs) != 0
+    assert drop.mean == 0
+    assert number(OVER, SYSTEMS[:1], (1.0, -0.999)).mean == pytest.approx(5e-4)
+
+
+def test_names_of_pairs_and_the_title_below_stay_within_the_figure() -> None:
+    names = ("cmkd/ast-tiny-to-lite0", "cmkd/lite0-to-ast-tiny", "cmkd/lite0")
+    pairs = [number(PAIRS, two, (0.4, 0.6)) for two in ((names[0], names[1]), (names[2], names[0]))]
+    panel = PAIRS.model_copy(update={"y": "Pearson correlation of probabilities, mean over clips"})
+    root = ET.fromstring(analyses.figure(finding((panel,), pairs, names)))  # noqa: S314 - our own figure
+    written = {text.text: text for text in root.iter(f"{SVG}text")}
+    assert {"ast-tiny-to-lite0 and lite0-to-ast-tiny", "lite0 and ast-tiny-to-lite0"} < set(written)
+    title = written[panel.y]
+    assert float(title.attrib["x"]) + svg_parts.width(panel.y) / 2 <= charts.WIDTH
