@@ -25,15 +25,15 @@ QUESTIONS = (
             ("cpjku_teachers", "table2", "DIRFMS", "Unseen / CPM / T"),
             ("cpjku_teachers", "table2", "NO AUG", "Unseen / CPM / T"),
         ),
-        "accuracy on unseen devices",
+        "TAU 2022, accuracy on unseen devices",
     ),
     Question(
         "A student of an ensemble of three teachers of its own architecture against the same student alone",
-        "cpjku/student-three-cpm-128k", "cpjku/student-alone", ("100",), None, "macro accuracy",
+        "cpjku/student-three-cpm-128k", "cpjku/student-alone", ("100",), None,
     ),
     Question(
         "A student of an ensemble of three CP-ResNets against the same student alone",
-        "cpjku/student-three-cpr-128k", "cpjku/student-alone", ("100",), None, "macro accuracy",
+        "cpjku/student-three-cpr-128k", "cpjku/student-alone", ("100",), None,
     ),
     Question(
         "Teachers of another architecture (three CP-ResNets) against three of the student's own",
@@ -42,31 +42,31 @@ QUESTIONS = (
             ("cpjku_teachers", "table3", "3 teacher", "CPR / 128K"),
             ("cpjku_teachers", "table3", "3 teacher", "CPM / 128K"),
         ),
-        "accuracy",
+        "TAU 2022, accuracy",
     ),
     Question(
         "S1 of the data-efficient report against its baseline, 5 % of the training clips",
         "data_efficient_cpm/S1", "data_efficient_cpm/baseline", ("5",),
         (("data_efficient_cpm", "table3", "S1", "5 %"), ("data_efficient_cpm", "table3", "Baseline", "5 %")),
-        "accuracy",
+        "TAU 2022, accuracy",
     ),
     Question(
         "S1 of the data-efficient report against its baseline, all training clips",
         "data_efficient_cpm/S1", "data_efficient_cpm/baseline", ("100",),
         (("data_efficient_cpm", "table3", "S1", "100 %"), ("data_efficient_cpm", "table3", "Baseline", "100 %")),
-        "accuracy",
+        "TAU 2022, accuracy",
     ),
     Question(
         "S1 whose teachers hear features of their own against S1, whose teachers hear the student's",
-        "data_efficient_cpm/S1-own", "data_efficient_cpm/S1", ("100",), None, "macro accuracy",
+        "data_efficient_cpm/S1-own", "data_efficient_cpm/S1", ("100",), None,
     ),
     Question(
         "S1 whose teachers hear features of their own against its baseline, all training clips",
-        "data_efficient_cpm/S1-own", "data_efficient_cpm/baseline", ("100",), None, "macro accuracy",
+        "data_efficient_cpm/S1-own", "data_efficient_cpm/baseline", ("100",), None,
     ),
 )  # fmt: skip
 
-REPORT = Report("scene10-mobile", "TAU 2022", HEAD, QUESTIONS)
+REPORT = Report("scene10-mobile", HEAD, QUESTIONS)
 
 
 def main(folders: Sequence[Path]) -> str:

@@ -26,22 +26,24 @@ Cell = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Question:
-    """`one` against `other` on some splits; `cells` are the printed numbers (paper, table, row, column) of the two."""
+    """`one` against `other` on some splits; `cells` are the printed numbers (paper, table, row, column) of the two.
+
+    `about` says of what data set they are, and what they measure.
+    """
 
     title: str
     one: str
     other: str
     splits: tuple[str, ...]
     cells: tuple[Cell, Cell] | None
-    about: str
+    about: str = ""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Questions to the results of a track; `printed_on` is the data set that the papers' numbers are of."""
+    """Questions to the results of a track."""
 
     track: str
-    printed_on: str
     head: str
     questions: tuple[Question, ...]
 
@@ -54,13 +56,13 @@ def written(report: Report, folders: Sequence[Path]) -> str:
     clips = material(board, folders)
     if not isinstance(clips, Material):
         sys.exit("error: the test clips do not lie beside the results")
-    parts = [report.head, *(part for question in report.questions for part in _answered(question, clips, report))]
+    parts = [report.head, *(part for question in report.questions for part in _answered(question, clips))]
     return "\n\n".join(parts) + "\n"
 
 
-def _answered(question: Question, clips: Material, report: Report) -> Iterator[str]:
+def _answered(question: Question, clips: Material) -> Iterator[str]:
     yield f"## {question.title}"
-    yield f"`{question.one}` against `{question.other}`, {_splits(question, clips)}. {_printed(question, report)}"
+    yield f"`{question.one}` against `{question.other}`, {_splits(question, clips)}. {_printed(question)}"
     known = {row.name for row in clips.board.rows}
     rows = [pairs.named(clips.board, name) for name in (question.one, question.other) if name in known]
     if len(rows) < 2 or not all(set(question.splits) <= row.by_split.keys() for row in rows):
@@ -104,7 +106,7 @@ def _line(samples: Sequence[Sample], found: Difference, times: int) -> list[str]
     return [*written, f"{times * found.value:+.{digits}f}{sure}", between, display.p_value(found.p_value)]
 
 
-def _printed(question: Question, report: Report) -> str:
+def _printed(question: Question) -> str:
     if question.cells is None:
         return "The paper prints no such pair."
     one, other = (
@@ -112,6 +114,4 @@ def _printed(question: Question, report: Report) -> str:
     )
     paper, table, *_ = question.cells[0]
     where = f"{printed.paper(paper).title}, {table}"
-    return (
-        f"Printed ({where}, {report.printed_on}, {question.about}): {one:.2f} against {other:.2f}, {one - other:+.2f}."
-    )
+    return f"Printed ({where}, {question.about}): {one:.2f} against {other:.2f}, {one - other:+.2f}."
