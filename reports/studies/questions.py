@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tabulate import tabulate
@@ -26,9 +26,10 @@ Cell = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Question:
-    """`one` against `other` on some splits; `cells` are the printed numbers (paper, table, row, column) of the two.
+    """`one` against `other`, as `nox -s compare` takes them, on some splits.
 
-    `about` says of what data set they are, and what they measure.
+    `cells` are the printed numbers (paper, table, row, column) of the two, `about` their data set and measure.
+    `same_seeds`: only seeds that both have are compared, else all.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Question:
     splits: tuple[str, ...]
     cells: tuple[Cell, Cell] | None
     about: str = ""
+    same_seeds: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,14 @@ def written(report: Report, folders: Sequence[Path]) -> str:
 def _answered(question: Question, clips: Material) -> Iterator[str]:
     yield f"## {question.title}"
     yield f"`{question.one}` against `{question.other}`, {_splits(question, clips)}. {_printed(question)}"
-    known = {row.name for row in clips.board.rows}
+    known = {name for row in clips.board.rows for name in (row.name, row.slug)}
     rows = [pairs.named(clips.board, name) for name in (question.one, question.other) if name in known]
     if len(rows) < 2 or not all(set(question.splits) <= row.by_split.keys() for row in rows):
         yield "Not run yet."
         return
+    if question.same_seeds:
+        both = set.intersection(*(set(row.seeds(split)) for row in rows for split in question.splits))
+        rows = [replace(row, cells=tuple(cell for cell in row.cells if cell.seed in both)) for row in rows]
     cells = [clips.cells(row, question.splits) for row in rows]
     if not all(cells):
         sys.exit(f"error: {question.title}: the sums of a cell are missing")
