@@ -11,7 +11,7 @@ from tests.conftest import PROJECT
 STUDIES = PROJECT / "reports/studies"
 
 
-@pytest.mark.parametrize(("script", "report"), [("learning.py", "learning.md")])
+@pytest.mark.parametrize(("script", "report"), [("learning.py", "learning.md"), ("cmkd.py", "cmkd-figures.md")])
 def test_a_report_is_that_of_the_results_that_are_kept(
     script: str, report: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
